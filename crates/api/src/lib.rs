@@ -1,0 +1,1 @@
+//! What the node is asked and what it answers.

@@ -1,0 +1,18 @@
+//! The root hand: observes a machine into facts.
+//!
+//! Decides nothing: what a fact means is a check's business, in `model`.
+
+mod certificates;
+mod clock;
+mod files;
+pub mod kept;
+mod logs;
+mod machine;
+mod memory;
+mod network;
+pub mod observer;
+mod packages;
+mod postgres;
+mod storage;
+mod units;
+mod upkeep;

@@ -1,0 +1,5 @@
+//! Observes: memory.
+
+pub(crate) async fn observe() -> model::facts::memory::Memory {
+    Default::default()
+}

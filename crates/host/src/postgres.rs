@@ -1,0 +1,5 @@
+//! Observes: postgres.
+
+pub(crate) async fn observe() -> model::facts::postgres::Postgres {
+    Default::default()
+}

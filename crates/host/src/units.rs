@@ -1,0 +1,13 @@
+//! Observes: units.
+
+use model::seen::Seen;
+use serde::{Deserialize, Serialize};
+
+/// What is remembered from one run to the next.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Kept {}
+
+pub(crate) async fn observe(_kept: &mut Kept) -> Seen<model::facts::units::Units> {
+    Default::default()
+}

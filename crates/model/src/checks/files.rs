@@ -1,0 +1,5 @@
+//! Checks on files.
+
+use crate::check::Check;
+
+pub(super) const CHECKS: &[Check] = &[];

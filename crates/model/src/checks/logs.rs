@@ -1,0 +1,5 @@
+//! Checks on logs.
+
+use crate::check::Check;
+
+pub(super) const CHECKS: &[Check] = &[];

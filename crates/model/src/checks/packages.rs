@@ -1,0 +1,5 @@
+//! Checks on packages.
+
+use crate::check::Check;
+
+pub(super) const CHECKS: &[Check] = &[];

@@ -1,0 +1,5 @@
+//! Checks on upkeep.
+
+use crate::check::Check;
+
+pub(super) const CHECKS: &[Check] = &[];

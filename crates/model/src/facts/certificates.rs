@@ -1,0 +1,13 @@
+//! Certificates on disk and as served.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Certificates {}
+
+impl Certificates {
+    /// What changes seldom, as lines `key = value`.
+    pub(crate) fn lines(&self, _lines: &mut BTreeMap<String, String>) {}
+}

@@ -1,0 +1,18 @@
+//! Disks, inodes, the journal's size and filesystem errors.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::reading::Reading;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Storage {}
+
+impl Storage {
+    /// What changes seldom, as lines `key = value`.
+    pub(crate) fn lines(&self, _lines: &mut BTreeMap<String, String>) {}
+
+    /// The numbers that are worth a history.
+    pub(crate) fn readings(&self, _readings: &mut Vec<Reading>) {}
+}

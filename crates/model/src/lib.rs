@@ -1,0 +1,16 @@
+//! The nouns and rules of stead: facts, checks, the plan, entries of the record.
+//!
+//! Pure: no I/O, no async, no clock. Time and facts come in as values, decisions go out as values.
+
+pub mod check;
+pub mod checks;
+pub mod entry;
+pub mod facts;
+pub mod host_name;
+pub mod plan;
+pub mod reading;
+pub mod report;
+pub mod scene;
+pub mod seen;
+pub mod text;
+pub mod verdict;

@@ -1,0 +1,34 @@
+//! `members/<name>.toml`: a person, their roles and their devices.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::error::Error;
+
+/// The whole file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberPlan {
+    /// As the file's name has it.
+    pub name: String,
+    #[serde(default)]
+    pub roles: Vec<String>,
+    #[serde(default)]
+    pub devices: Vec<Device>,
+}
+
+/// A key of a member's on one machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Device {
+    /// The machine it is on.
+    pub name: String,
+    /// An Ed25519 public key, 64 hexadecimal digits.
+    pub key: String,
+}
+
+impl MemberPlan {
+    /// Reads the text of `members/<name>.toml`.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Error> {
+        toml::from_str(text).map_err(|source| Error { file: file.to_owned(), source })
+    }
+}

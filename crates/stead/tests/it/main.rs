@@ -1,0 +1,6 @@
+//! Tests of the whole program: on this machine, in the lab, in a browser.
+
+mod lab_files;
+mod lab_network;
+mod lab_storage;
+mod lab_units;
