@@ -1,6 +1,7 @@
 //! Tests of the whole program: on this machine, in the lab, in a browser.
 
 mod lab_files;
+mod lab_logs;
 mod lab_network;
 mod lab_storage;
 mod lab_units;

@@ -1,0 +1,1 @@
+//! Planted faults in the lab: logs.
