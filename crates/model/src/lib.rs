@@ -7,6 +7,7 @@ pub mod checks;
 pub mod entry;
 pub mod facts;
 pub mod host_name;
+pub mod member_name;
 pub mod plan;
 pub mod reading;
 pub mod report;

@@ -2,6 +2,7 @@
 //!
 //! Leaves out reading and writing the files: text comes in, values go out.
 
+pub mod draft;
 pub mod error;
 pub mod host;
 pub mod member;

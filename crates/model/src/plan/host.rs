@@ -106,6 +106,11 @@ pub struct Backup {
 }
 
 impl HostPlan {
+    /// Where it stands in the plan's folder.
+    pub fn file(name: &HostName) -> String {
+        format!("hosts/{name}.toml")
+    }
+
     /// A host of which nothing but its name is known.
     pub const fn new(name: HostName) -> Self {
         Self {

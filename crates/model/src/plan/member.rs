@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::member_name::MemberName;
 use crate::plan::error::Error;
 
 /// The whole file.
@@ -9,7 +10,7 @@ use crate::plan::error::Error;
 #[serde(deny_unknown_fields)]
 pub struct MemberPlan {
     /// As the file's name has it.
-    pub name: String,
+    pub name: MemberName,
     #[serde(default)]
     pub roles: Vec<String>,
     #[serde(default)]
@@ -27,6 +28,11 @@ pub struct Device {
 }
 
 impl MemberPlan {
+    /// Where it stands in the plan's folder.
+    pub fn file(name: &MemberName) -> String {
+        format!("members/{name}.toml")
+    }
+
     /// Reads the text of `members/<name>.toml`.
     pub fn parse(file: &str, text: &str) -> Result<Self, Error> {
         toml::from_str(text).map_err(|source| Error { file: file.to_owned(), source })

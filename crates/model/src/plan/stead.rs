@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::member_name::MemberName;
 use crate::plan::error::Error;
 
 /// The whole file.
@@ -29,7 +30,7 @@ pub struct Tier {
     pub approvals: u8,
     /// Their names; empty means all members.
     #[serde(default)]
-    pub members: Vec<String>,
+    pub members: Vec<MemberName>,
 }
 
 /// How long the record keeps what it can do without, in days.
@@ -83,8 +84,11 @@ impl From<SteadId> for String {
 }
 
 impl SteadPlan {
+    /// Where it stands in the plan's folder.
+    pub const FILE: &str = "stead.toml";
+
     /// Reads the file's text.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        toml::from_str(text).map_err(|source| Error { file: "stead.toml".to_owned(), source })
+        toml::from_str(text).map_err(|source| Error { file: Self::FILE.to_owned(), source })
     }
 }
