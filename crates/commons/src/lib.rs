@@ -1,1 +1,6 @@
-//! The record: identity, signed logs, views.
+//! The record and the plan on this machine: identity, signed logs, views, the plan's folder.
+
+pub mod git;
+pub mod plan_error;
+pub mod plan_folder;
+pub mod state_folder;

@@ -7,5 +7,5 @@ use thiserror::Error;
 #[error("cannot use `{file}` of the plan")]
 pub struct Error {
     pub file: String,
-    pub source: toml::de::Error,
+    pub source: Box<toml::de::Error>,
 }

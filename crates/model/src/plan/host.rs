@@ -128,6 +128,7 @@ impl HostPlan {
 
     /// Reads the text of `hosts/<name>.toml`.
     pub fn parse(file: &str, text: &str) -> Result<Self, Error> {
-        toml::from_str(text).map_err(|source| Error { file: file.to_owned(), source })
+        toml::from_str(text)
+            .map_err(|source| Error { file: file.to_owned(), source: Box::new(source) })
     }
 }

@@ -89,6 +89,7 @@ impl SteadPlan {
 
     /// Reads the file's text.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        toml::from_str(text).map_err(|source| Error { file: Self::FILE.to_owned(), source })
+        toml::from_str(text)
+            .map_err(|source| Error { file: Self::FILE.to_owned(), source: Box::new(source) })
     }
 }

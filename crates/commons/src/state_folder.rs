@@ -1,0 +1,135 @@
+//! Where a member's keys and record lie, outside the plan's folder, for this user only.
+//!
+//! Leaves out what is in the files.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use model::plan::stead::SteadId;
+use rustix::fs::{FlockOperation, flock};
+use thiserror::Error;
+
+#[derive(Debug, Error)]
+pub enum Error {
+    #[error("cannot tell where keys are to be kept: neither HOME nor XDG_DATA_HOME is set")]
+    NoHome,
+    #[error("cannot make `{path}`")]
+    Make { path: PathBuf, source: io::Error },
+    #[error("`{path}` belongs to another user")]
+    Foreign { path: PathBuf },
+    #[error("cannot lock `{path}`")]
+    Lock { path: PathBuf, source: io::Error },
+}
+
+/// The folder of one stead's keys and record; mode 0700.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateFolder {
+    path: PathBuf,
+}
+
+/// Held by the one process that watches; freed by the kernel when it ends, however it ends.
+#[derive(Debug)]
+pub struct Watch {
+    _file: File,
+}
+
+impl StateFolder {
+    /// The usual place: `$XDG_DATA_HOME/stead/<id>`, by the XDG base directory specification.
+    ///
+    /// # Errors
+    /// If the environment names no home.
+    pub fn usual(id: &SteadId) -> Result<PathBuf, Error> {
+        let absolute = |name: &str| {
+            std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+        };
+        let data = absolute("XDG_DATA_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
+            .ok_or(Error::NoHome)?;
+        Ok(data.join("stead").join(id.as_str()))
+    }
+
+    /// Opens the folder, making it where it is missing, and closes it to others.
+    ///
+    /// # Errors
+    /// If it cannot be made or belongs to somebody else.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let make = |source| Error::Make { path: path.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(make)?;
+        let found = fs::metadata(path).map_err(make)?;
+        if found.uid() != rustix::process::geteuid().as_raw() {
+            return Err(Error::Foreign { path: path.to_owned() });
+        }
+        if found.permissions().mode() & 0o077 != 0 {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(make)?;
+        }
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// The device's private key.
+    pub fn key(&self) -> PathBuf {
+        self.path.join("device.key")
+    }
+
+    /// The signed logs and their views.
+    pub fn record(&self) -> PathBuf {
+        self.path.join("record.db")
+    }
+
+    /// Where the process that watches answers.
+    pub fn socket(&self) -> PathBuf {
+        self.path.join("node.sock")
+    }
+
+    /// The token with which a scraper may read `/metrics`.
+    pub fn scrape_token(&self) -> PathBuf {
+        self.path.join("metrics.token")
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Becomes the one process that watches; `None` if another one is.
+    ///
+    /// # Errors
+    /// If the lock's file cannot be made.
+    pub fn watch(&self) -> Result<Option<Watch>, Error> {
+        let path = self.path.join("node.lock");
+        let lock = |source: io::Error| Error::Lock { path: path.clone(), source };
+        let file =
+            File::options().create(true).truncate(false).write(true).open(&path).map_err(lock)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Watch { _file: file })),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(lock(error.into())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_is_closed_to_others() {
+        let place = tempfile::tempdir().expect("a folder");
+        let path = place.path().join("a/b");
+        fs::create_dir_all(&path).expect("made");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("opened");
+        StateFolder::open(&path).expect("opens");
+        assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn only_one_may_watch_at_a_time() {
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = StateFolder::open(place.path()).expect("opens");
+        let first = folder.watch().expect("locks");
+        assert!(first.is_some());
+        assert!(folder.watch().expect("asks").is_none());
+        drop(first);
+        assert!(folder.watch().expect("locks").is_some());
+    }
+}
