@@ -5,3 +5,4 @@ mod lab_logs;
 mod lab_network;
 mod lab_storage;
 mod lab_units;
+mod tidy;
