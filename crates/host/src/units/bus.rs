@@ -1,0 +1,157 @@
+//! The connection to systemd's manager, and the few calls that are made over it.
+//!
+//! Goes over the system bus even as root: on its own socket systemd signs its answers with a name
+//! that zbus does not accept as a sender.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use thiserror::Error;
+use zbus::connection::Builder;
+use zbus::{Connection, DynamicType, OwnedVariant, Type, Variant};
+
+const DESTINATION: &str = "org.freedesktop.systemd1";
+const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+/// The longest that one call may take.
+const LONGEST: Duration = Duration::from_secs(8);
+
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    #[error("cannot reach systemd over the system bus (Debian's package `dbus`)")]
+    Connect { source: Box<zbus::Error> },
+    #[error("systemd does not answer `{call}`")]
+    Call { call: &'static str, source: Box<zbus::Error> },
+}
+
+/// A unit in memory, as `ListUnits` gives it.
+#[derive(Clone, Debug, Deserialize, Type)]
+pub(crate) struct Loaded {
+    pub name: String,
+    _description: String,
+    pub load: String,
+    pub active: String,
+    pub sub: String,
+    _following: String,
+    _path: zbus::OwnedObjectPath,
+    _job: u32,
+    _job_type: String,
+    _job_path: zbus::OwnedObjectPath,
+}
+
+/// A unit file, as `ListUnitFiles` gives it.
+#[derive(Clone, Debug, Deserialize, Type)]
+pub(crate) struct File {
+    pub path: String,
+    pub state: String,
+}
+
+pub(crate) struct Bus {
+    connection: Connection,
+}
+
+impl Bus {
+    pub(crate) async fn connect() -> Result<Self, Error> {
+        match Builder::system().method_timeout(LONGEST).build().await {
+            Ok(connection) => Ok(Self { connection }),
+            Err(source) => Err(Error::Connect { source: Box::new(source) }),
+        }
+    }
+
+    pub(crate) async fn units(&self) -> Result<Vec<Loaded>, Error> {
+        self.manager("ListUnits").await
+    }
+
+    pub(crate) async fn files(&self) -> Result<Vec<File>, Error> {
+        self.manager("ListUnitFiles").await
+    }
+
+    pub(crate) async fn default_target(&self) -> Result<String, Error> {
+        self.manager("GetDefaultTarget").await
+    }
+
+    async fn manager<T>(&self, call: &'static str) -> Result<T, Error>
+    where
+        T: for<'d> Deserialize<'d> + Type,
+    {
+        let failed = |source| Error::Call { call, source: Box::new(source) };
+        let message = self
+            .connection
+            .call_method(Some(DESTINATION), "/org/freedesktop/systemd1", Some(MANAGER), call, &())
+            .await
+            .map_err(failed)?;
+        message.body().deserialize().map_err(failed)
+    }
+
+    /// A property of the manager; `None` if it has none of that name and type.
+    pub(crate) async fn manager_property<T: TryFrom<OwnedVariant>>(&self, name: &str) -> Option<T> {
+        self.get("/org/freedesktop/systemd1", MANAGER, name).await
+    }
+
+    /// A property of a unit, which systemd loads from disk if need be; `None` if it is gone or has
+    /// none of that name and type. `kind` is the interface: `Unit`, `Timer`, `Service`.
+    pub(crate) async fn property<T: TryFrom<OwnedVariant>>(
+        &self,
+        unit: &str,
+        kind: &str,
+        name: &str,
+    ) -> Option<T> {
+        self.get(&object_path(unit), &format!("{DESTINATION}.{kind}"), name).await
+    }
+
+    async fn get<T: TryFrom<OwnedVariant>>(
+        &self,
+        path: &str,
+        interface: &str,
+        name: &str,
+    ) -> Option<T> {
+        let message = self.call(path, "Get", &(interface, name)).await.ok()?;
+        let body = message.body();
+        let variant: Variant<'_> = body.deserialize().ok()?;
+        T::try_from(OwnedVariant::try_from(variant).ok()?).ok()
+    }
+
+    async fn call<B>(&self, path: &str, method: &str, body: &B) -> zbus::Result<zbus::Message>
+    where
+        B: serde::Serialize + DynamicType,
+    {
+        self.connection
+            .call_method(
+                Some(DESTINATION),
+                path,
+                Some("org.freedesktop.DBus.Properties"),
+                method,
+                body,
+            )
+            .await
+    }
+}
+
+/// The object path of a unit, in the encoding of sd_bus_path_encode(3): every byte but letters and
+/// digits becomes `_` and two hexadecimal digits, and so does a digit at the start.
+pub(crate) fn object_path(unit: &str) -> String {
+    let mut path = String::from("/org/freedesktop/systemd1/unit/");
+    if unit.is_empty() {
+        path.push('_');
+    }
+    for (index, byte) in unit.bytes().enumerate() {
+        if byte.is_ascii_alphabetic() || (byte.is_ascii_digit() && index > 0) {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("_{byte:02x}"));
+        }
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_has_its_object_path() {
+        let path = |unit| object_path(unit).replace("/org/freedesktop/systemd1/unit/", "");
+        assert_eq!(path("apt-daily.timer"), "apt_2ddaily_2etimer");
+        assert_eq!(path("0a@b.service"), "_30a_40b_2eservice");
+        assert_eq!(path(""), "_");
+    }
+}
