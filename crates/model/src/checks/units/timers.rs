@@ -120,7 +120,7 @@ pub(super) fn not_started(units: &Units) -> Vec<Finding> {
             return Some(Finding::warn(name, evidence).fix(format!("rm '{}'", link.link)));
         }
         let broken = timer.load != "loaded";
-        if !timer.wired() && !(broken && timer.file_state == "enabled") {
+        if !timer.wired() {
             return None;
         }
         if units.starting() {
