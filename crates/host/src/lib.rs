@@ -4,6 +4,7 @@
 
 mod certificates;
 mod clock;
+mod detached;
 mod files;
 pub mod kept;
 mod logs;
