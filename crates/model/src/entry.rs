@@ -3,6 +3,8 @@
 //! A released shape is never edited: a new one gets a new version, and views read both.
 //! None holds a time that decides anything; the operation's own timestamp is a label.
 
+mod meters;
+
 use serde::{Deserialize, Serialize};
 
 use crate::host_name::HostName;
@@ -20,8 +22,31 @@ pub enum Entry {
     FactV1(FactV1),
     /// Something was run. All are kept.
     RunV1(RunV1),
-    /// Readings of a past hour or day, folded. Of two for one meter and window, the last holds.
+    /// Readings of a past hour or day, folded. Of two of one host for one window, the last holds: it
+    /// contains what the earlier did.
     ReadingsV1(ReadingsV1),
+}
+
+impl Entry {
+    /// The entry's tag, as it is stored.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::VerdictV1(_) => "verdict_v1",
+            Self::FactV1(_) => "fact_v1",
+            Self::RunV1(_) => "run_v1",
+            Self::ReadingsV1(_) => "readings_v1",
+        }
+    }
+
+    /// The host it is about.
+    pub const fn host(&self) -> &HostName {
+        match self {
+            Self::VerdictV1(entry) => &entry.host,
+            Self::FactV1(entry) => &entry.host,
+            Self::RunV1(entry) => &entry.host,
+            Self::ReadingsV1(entry) => &entry.host,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,5 +84,7 @@ pub struct ReadingsV1 {
     pub host: HostName,
     /// The windows' length in seconds: 3,600 or 86,400.
     pub window_seconds: u32,
+    /// All windows of an entry have the same start.
+    #[serde(with = "meters")]
     pub meters: Vec<(Meter, Vec<Window>)>,
 }

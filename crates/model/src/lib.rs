@@ -2,10 +2,12 @@
 //!
 //! Pure: no I/O, no async, no clock. Time and facts come in as values, decisions go out as values.
 
+pub mod changes;
 pub mod check;
 pub mod checks;
 pub mod entry;
 pub mod facts;
+pub mod fold;
 pub mod host_name;
 pub mod member_name;
 pub mod plan;
