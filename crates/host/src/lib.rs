@@ -15,5 +15,6 @@ pub mod observer;
 mod packages;
 mod postgres;
 mod storage;
+mod tls_config;
 mod units;
 mod upkeep;

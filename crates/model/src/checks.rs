@@ -1,5 +1,6 @@
 //! Every check there is.
 
+pub mod certificates;
 pub mod files;
 pub mod logs;
 pub mod memory;
@@ -22,6 +23,7 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         postgres::CHECKS,
         storage::CHECKS,
         packages::CHECKS,
+        certificates::CHECKS,
         files::CHECKS,
         time::CHECKS,
         logs::CHECKS,

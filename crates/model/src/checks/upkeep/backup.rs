@@ -1,0 +1,172 @@
+//! Whether each declared backup left fresh evidence.
+
+use crate::check::Check;
+use crate::facts::files::shown;
+use crate::facts::upkeep::Found;
+use crate::plan::host::Backup;
+use crate::scene::Scene;
+use crate::seen::Seen;
+use crate::text::{bytes, span};
+use crate::verdict::Finding;
+
+pub(super) const CHECK: Check = Check {
+    name: "backup-evidence",
+    title: "Backups happen, and were read back",
+    asks: "Looks at the evidence file of each backup that the plan declares under [[backups]] in the \
+           host's file (`service`, `period_hours`, `evidence`): the file that the backup writes \
+           last, after it has read its snapshot back. Whether a timer is enabled is not asked: \
+           timers run and leave nothing behind, and backups were missed for months that way. \
+           Fail: the file is missing, empty, not a regular file, or older than one and a half \
+           times its period. Unknown: no backup is declared, the file could not be looked at, or \
+           its time lies more than an hour in the future. Pass: each file is fresh.",
+    commands: &["stat -L -c '%y %s %F %n' EVIDENCE", "date"],
+    mend: "Run the backup by hand and read its messages to the end; then restore one file from it. \
+           If none is set up yet, set one up whose last step, after reading the snapshot back \
+           (`restic check --read-data-subset=1%`, or a restore into an empty folder), is `date -Is \
+           > EVIDENCE`. Declare it in the host's file of the plan:\n[[backups]]\nservice = \
+           \"chat\"\nperiod_hours = 24\nevidence = \"/var/lib/backup/chat.ok\"",
+    judge,
+};
+
+/// How far a file's time may be ahead of the clock before it is no evidence, in seconds.
+const AHEAD: i64 = 3600;
+
+fn judge(scene: &Scene<'_>) -> Vec<Finding> {
+    let declared = scene.plan.map_or(&[][..], |plan| &plan.backups);
+    if declared.is_empty() {
+        return vec![
+            Finding::unknown(
+                "host",
+                "no backup is declared in this host's file of the plan, so nobody can say whether \
+                 there is one",
+            )
+            .fix(
+                "add [[backups]] with service, period_hours and evidence to the host's file of \
+                 the plan; `stead check explain backup-evidence` has an example",
+            ),
+        ];
+    }
+    let mut fresh = Vec::new();
+    let mut findings: Vec<Finding> =
+        declared.iter().filter_map(|one| sick(one, scene, &mut fresh)).collect();
+    if findings.is_empty() {
+        findings.push(Finding::pass("host", fresh.join("; ")));
+    }
+    findings
+}
+
+fn sick(one: &Backup, scene: &Scene<'_>, fresh: &mut Vec<String>) -> Option<Finding> {
+    let subject = &one.service;
+    let path = &one.evidence;
+    let period = span(u64::from(one.period_hours) * 3600);
+    let fail = |evidence: String| {
+        Some(Finding::fail(subject, evidence).fix(format!(
+            "run the backup of {subject} by hand and read what it says; its evidence is {path}"
+        )))
+    };
+    let trace = scene.facts.upkeep.backups.iter().find(|trace| trace.path == shown(path));
+    let found = match trace.map(|trace| &trace.found) {
+        None => return Some(Finding::unknown(subject, "nobody has looked at its evidence yet")),
+        Some(Seen::Unseen(reason)) => return Some(Finding::unknown(subject, reason)),
+        Some(Seen::Seen(None)) => {
+            return fail(format!(
+                "its evidence {path} does not exist: no backup was ever made and read back"
+            ));
+        }
+        Some(Seen::Seen(Some(found))) => found,
+    };
+    let Found { regular, bytes: size, modified } = found;
+    if !regular {
+        return fail(format!("its evidence {path} is not a regular file"));
+    }
+    if *size == 0 {
+        return fail(format!("its evidence {path} is empty"));
+    }
+    let age = scene.now.duration_since(*modified).as_secs();
+    if age < -AHEAD {
+        return Some(
+            Finding::unknown(
+                subject,
+                format!(
+                    "the time of its evidence {path}, {modified}, lies {} in the future: its age \
+                     cannot be told",
+                    span(age.unsigned_abs())
+                ),
+            )
+            .fix("check the clock (`timedatectl`), then run the backup again"),
+        );
+    }
+    let old = span(age.max(0).unsigned_abs());
+    // One and a half periods, in whole seconds.
+    if age > i64::from(one.period_hours) * 5400 {
+        return fail(format!(
+            "the last evidence is {old} old ({path}, {modified}); a backup is due every {period}"
+        ));
+    }
+    fresh.push(format!("{subject}: evidence {old} old, {}, due every {period}", bytes(*size)));
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::*;
+    use crate::facts::Facts;
+    use crate::facts::upkeep::{Trace, Upkeep};
+    use crate::plan::host::HostPlan;
+    use crate::reading::History;
+    use crate::verdict::Verdict;
+
+    fn judged(found: Seen<Option<(i64, u64, bool)>>) -> Finding {
+        let now = Timestamp::from_second(1_790_000_000).expect("in range");
+        let found = found.map(|found| {
+            found.map(|(hours, bytes, regular)| Found {
+                regular,
+                bytes,
+                modified: now - SignedDuration::from_hours(hours),
+            })
+        });
+        let facts = Facts {
+            upkeep: Upkeep {
+                maintenance: Vec::new(),
+                backups: vec![Trace { path: "/var/ok".into(), found }],
+            },
+            ..Facts::default()
+        };
+        let plan = HostPlan::parse(
+            "hosts/a.toml",
+            "name = \"a\"\n[[backups]]\nservice = \"chat\"\nperiod_hours = 24\n\
+             evidence = \"/var/ok\"\n",
+        )
+        .expect("a plan");
+        let scene = Scene { facts: &facts, history: &History::default(), plan: Some(&plan), now };
+        CHECK.findings(&scene).remove(0)
+    }
+
+    #[test]
+    fn only_a_fresh_full_regular_file_is_evidence() {
+        for (found, verdict) in [
+            (Seen::Seen(Some((1, 9, true))), Verdict::Pass),
+            (Seen::Seen(Some((36, 9, true))), Verdict::Pass),
+            (Seen::Seen(Some((37, 9, true))), Verdict::Fail),
+            (Seen::Seen(Some((1, 0, true))), Verdict::Fail),
+            (Seen::Seen(Some((1, 9, false))), Verdict::Fail),
+            (Seen::Seen(Some((-2, 9, true))), Verdict::Unknown),
+            (Seen::Seen(None), Verdict::Fail),
+            (Seen::unseen("permission denied"), Verdict::Unknown),
+        ] {
+            let one = judged(found.clone());
+            assert_eq!(one.verdict, verdict, "{found:?}: {}", one.evidence);
+            assert_eq!(one.subject, if verdict == Verdict::Pass { "host" } else { "chat" });
+        }
+    }
+
+    #[test]
+    fn without_a_declaration_nobody_knows() {
+        let facts = Facts::default();
+        let (history, now) = (History::default(), Timestamp::UNIX_EPOCH);
+        let scene = Scene { facts: &facts, history: &history, plan: None, now };
+        assert_eq!(CHECK.findings(&scene)[0].verdict, Verdict::Unknown);
+    }
+}
