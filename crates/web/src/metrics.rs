@@ -1,0 +1,98 @@
+//! `/metrics`: the newest numbers in OpenMetrics text, named as node_exporter names them where
+//! the meaning is the same.
+//!
+//! Leaves out history: whoever scrapes keeps their own. Every sample has the label `host`.
+
+mod catalogue;
+mod sheet;
+
+use api::verdict::Verdict;
+use api::view::metrics::{HostMetrics, Metrics};
+
+use crate::metrics::catalogue::name;
+use crate::metrics::sheet::Sheet;
+use crate::show::words::shown;
+
+/// The content type, as OpenMetrics 1.0.0 (RFC draft, section "Text format") has it.
+pub(crate) const KIND: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// How many findings of one host are told one by one: a bound on what a scraper must keep.
+const FINDINGS: usize = 200;
+
+pub(crate) fn encoded(view: &Metrics) -> String {
+    let mut sheet = Sheet::default();
+    sheet.info(
+        "stead_build",
+        "The version of the program that answers",
+        &[("version", &view.version)],
+    );
+    for host in &view.hosts {
+        findings(&mut sheet, host);
+        machine(&mut sheet, host);
+        for reading in &host.readings {
+            let meter = &reading.meter;
+            let subject = shown(&meter.subject);
+            let name = name(&meter.series);
+            let labels = [("host", host.host.as_str()), (name.label, subject.as_str())];
+            let labels = if meter.subject == "host" { &labels[..1] } else { &labels[..] };
+            sheet.put(&name.family, &name.help, name.counter, labels, reading.value * name.factor);
+        }
+    }
+    sheet.encoded()
+}
+
+fn findings(sheet: &mut Sheet, metrics: &HostMetrics) {
+    let host = metrics.host.as_str();
+    let mut counts = std::collections::BTreeMap::<(&str, Verdict), f64>::new();
+    for finding in &metrics.findings {
+        *counts.entry((&finding.name, finding.verdict)).or_default() += 1.0;
+    }
+    for ((check, verdict), count) in counts {
+        let check = shown(check);
+        let labels = [("host", host), ("check", check.as_str()), ("verdict", verdict.word())];
+        sheet.gauge("stead_check_findings", "Findings of a check with a verdict", &labels, count);
+    }
+    let sick = metrics.findings.iter().filter(|finding| finding.verdict != Verdict::Pass);
+    for finding in sick.take(FINDINGS) {
+        let (check, subject) = (shown(&finding.name), shown(&finding.subject));
+        let labels = [
+            ("host", host),
+            ("check", check.as_str()),
+            ("subject", subject.as_str()),
+            ("verdict", finding.verdict.word()),
+        ];
+        sheet.gauge("stead_finding", "A finding that is not a pass; always 1", &labels, 1.0);
+    }
+    if let Some(run) = &metrics.last_run {
+        let labels = [("host", host)];
+        let at = run.at.as_millisecond() as f64 / 1000.0;
+        let took = run.milliseconds as f64 / 1000.0;
+        sheet.gauge(
+            "stead_last_run_timestamp_seconds",
+            "When the checks last ran, by the host's own clock",
+            &labels,
+            at,
+        );
+        sheet.gauge("stead_last_run_duration_seconds", "How long the last run took", &labels, took);
+    }
+}
+
+fn machine(sheet: &mut Sheet, metrics: &HostMetrics) {
+    let Some(facts) = &metrics.facts else { return };
+    let host = metrics.host.as_str();
+    let machine = &facts.machine;
+    let (kernel, architecture) = (shown(&machine.kernel), shown(&machine.architecture));
+    let labels = [("host", host), ("release", kernel.as_str()), ("machine", architecture.as_str())];
+    sheet.info("node_uname", "The kernel's release and the hardware's name", &labels);
+    let total = machine.memory_bytes as f64;
+    sheet.gauge("node_memory_MemTotal_bytes", "Memory in all", &labels[..1], total);
+    if let Some(run) = &metrics.last_run {
+        let boot = run.at.as_second() as f64 - machine.uptime_seconds as f64;
+        sheet.gauge(
+            "node_boot_time_seconds",
+            "When the machine started, by its own clock",
+            &labels[..1],
+            boot,
+        );
+    }
+}

@@ -1,0 +1,7 @@
+//! The pages: one file each, a function from a view to markup.
+
+pub(crate) mod changes;
+pub(crate) mod history;
+pub(crate) mod host;
+pub(crate) mod none;
+pub(crate) mod overview;
