@@ -6,12 +6,13 @@
 mod catalogue;
 mod sheet;
 
+use std::collections::BTreeMap;
+
 use api::verdict::Verdict;
 use api::view::metrics::{HostMetrics, Metrics};
 
 use crate::metrics::catalogue::name;
 use crate::metrics::sheet::Sheet;
-use crate::show::words::shown;
 
 /// The content type, as OpenMetrics 1.0.0 (RFC draft, section "Text format") has it.
 pub(crate) const KIND: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -31,9 +32,8 @@ pub(crate) fn encoded(view: &Metrics) -> String {
         machine(&mut sheet, host);
         for reading in &host.readings {
             let meter = &reading.meter;
-            let subject = shown(&meter.subject);
             let name = name(&meter.series);
-            let labels = [("host", host.host.as_str()), (name.label, subject.as_str())];
+            let labels = [("host", host.host.as_str()), (name.label, &*meter.subject)];
             let labels = if meter.subject == "host" { &labels[..1] } else { &labels[..] };
             sheet.put(&name.family, &name.help, name.counter, labels, reading.value * name.factor);
         }
@@ -43,22 +43,20 @@ pub(crate) fn encoded(view: &Metrics) -> String {
 
 fn findings(sheet: &mut Sheet, metrics: &HostMetrics) {
     let host = metrics.host.as_str();
-    let mut counts = std::collections::BTreeMap::<(&str, Verdict), f64>::new();
+    let mut counts = BTreeMap::<(&str, Verdict), f64>::new();
     for finding in &metrics.findings {
         *counts.entry((&finding.name, finding.verdict)).or_default() += 1.0;
     }
     for ((check, verdict), count) in counts {
-        let check = shown(check);
-        let labels = [("host", host), ("check", check.as_str()), ("verdict", verdict.word())];
+        let labels = [("host", host), ("check", check), ("verdict", verdict.word())];
         sheet.gauge("stead_check_findings", "Findings of a check with a verdict", &labels, count);
     }
     let sick = metrics.findings.iter().filter(|finding| finding.verdict != Verdict::Pass);
     for finding in sick.take(FINDINGS) {
-        let (check, subject) = (shown(&finding.name), shown(&finding.subject));
         let labels = [
             ("host", host),
-            ("check", check.as_str()),
-            ("subject", subject.as_str()),
+            ("check", &finding.name),
+            ("subject", &finding.subject),
             ("verdict", finding.verdict.word()),
         ];
         sheet.gauge("stead_finding", "A finding that is not a pass; always 1", &labels, 1.0);
@@ -81,8 +79,8 @@ fn machine(sheet: &mut Sheet, metrics: &HostMetrics) {
     let Some(facts) = &metrics.facts else { return };
     let host = metrics.host.as_str();
     let machine = &facts.machine;
-    let (kernel, architecture) = (shown(&machine.kernel), shown(&machine.architecture));
-    let labels = [("host", host), ("release", kernel.as_str()), ("machine", architecture.as_str())];
+    let labels =
+        [("host", host), ("release", &*machine.kernel), ("machine", &*machine.architecture)];
     sheet.info("node_uname", "The kernel's release and the hardware's name", &labels);
     let total = machine.memory_bytes as f64;
     sheet.gauge("node_memory_MemTotal_bytes", "Memory in all", &labels[..1], total);

@@ -5,3 +5,4 @@ pub(crate) mod history;
 pub(crate) mod host;
 pub(crate) mod none;
 pub(crate) mod overview;
+pub(crate) mod timers;

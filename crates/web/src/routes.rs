@@ -14,6 +14,7 @@ use api::view::history::History;
 use api::view::host::Host;
 use api::view::metrics::Metrics;
 use api::view::overview::Overview;
+use api::view::timers::Timers;
 use axum::Router;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -57,6 +58,7 @@ pub(crate) fn router(answer: Arc<dyn Answer>, doors: Doors) -> Router {
         .route("/hosts/{host}", get(host))
         .route("/hosts/{host}/changes", get(host_changes))
         .route("/hosts/{host}/history", get(history))
+        .route("/hosts/{host}/timers", get(timers))
         .route("/events", get(events))
         .route("/metrics", get(scrape))
         .route(&STYLE.path(), get(async || &STYLE))
@@ -288,6 +290,25 @@ async fn history(
             main: html! {
                 (page::host::head(host.as_str(), "/history"))
                 (page::history::history(&view, &Moment::of(view.at)))
+            },
+        })
+    };
+    framed(version, page.await)
+}
+
+async fn timers(State(hall): State<Hall>, Path(name): Path<String>) -> Response {
+    let version = hall.version();
+    let page = async {
+        let host = named(&name)?;
+        let view: Timers = hall.ask(Ask::Timers { host: host.clone() }).await?;
+        Ok(Page {
+            title: format!("Timers on {host}"),
+            place: "",
+            summary: page::timers::summary(&view),
+            at: view.at,
+            main: html! {
+                (page::host::head(host.as_str(), "/timers"))
+                (page::timers::timers(&view, &Moment::of(view.at)))
             },
         })
     };

@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn an_unknown_series_gets_a_safe_name() {
         let name = name("odd name{x=\"1\"}\n_total");
-        assert_eq!(name.family, "stead_odd_name_x__1____");
+        assert_eq!(name.family, "stead_odd_name_x__1___");
         assert!(name.counter);
     }
 }

@@ -8,6 +8,8 @@ use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
+use crate::show::words::shown;
+
 /// One sample's labels.
 type Labels = Vec<(String, String)>;
 
@@ -55,6 +57,7 @@ impl Sheet {
         self.sample(kind, name, help, labels, value);
     }
 
+    /// Label values come from outside: they are made harmless here.
     fn sample(&mut self, kind: Kind, name: &str, help: &str, labels: &[(&str, &str)], value: f64) {
         let family = self.families.entry(name.to_owned()).or_insert_with(|| Family {
             kind,
@@ -62,7 +65,7 @@ impl Sheet {
             samples: BTreeMap::new(),
         });
         if family.kind == kind {
-            let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            let own = |(name, value): &(&str, &str)| ((*name).to_owned(), shown(value));
             family.samples.insert(labels.iter().map(own).collect(), value);
         }
     }
@@ -113,15 +116,15 @@ mod tests {
         sheet.info("stead_build", "The version", &[("version", "1")]);
         sheet.gauge("a_bytes", "Size", &[("path", "/a\"b\\c\nd")], 1.5);
         sheet.gauge("a_bytes", "Size", &[("path", "/a\"b\\c\nd")], 2.0);
-        sheet.put("b_seconds", "Waiting", true, &[], 3.0);
+        sheet.put("b_seconds", "Waiting", true, &[("host", "a")], 3.0);
         insta::assert_snapshot!(sheet.encoded(), @r#"
-        # HELP a_bytes Size.
+        # HELP a_bytes Size
         # TYPE a_bytes gauge
-        a_bytes{path="/a\"b\\c\nd"} 2.0
-        # HELP b_seconds Waiting.
+        a_bytes{path="/a\"b\\c\\nd"} 2.0
+        # HELP b_seconds Waiting
         # TYPE b_seconds counter
-        b_seconds_total 3.0
-        # HELP stead_build The version.
+        b_seconds_total{host="a"} 3.0
+        # HELP stead_build The version
         # TYPE stead_build info
         stead_build_info{version="1"} 1
         # EOF

@@ -29,8 +29,7 @@ const PLOTS: usize = 9;
 /// How many rows a list has at most.
 const ROWS: usize = 1000;
 
-const PAGES: [(&str, &str); 4] =
-    [("", "Checks"), ("/timers", "Timers"), ("/logs", "Logs"), ("/changes", "Changes")];
+const PAGES: [(&str, &str); 3] = [("", "Checks"), ("/timers", "Timers"), ("/changes", "Changes")];
 
 /// The head that all pages of a host share. `here` is the page's own end of the path.
 pub(crate) fn head(host: &str, here: &str) -> Markup {

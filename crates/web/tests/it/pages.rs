@@ -10,11 +10,10 @@ use tokio::net::TcpStream;
 use crate::served::Served;
 use crate::stand_in::StandIn;
 
-pub const PAGES: [&str; 7] = [
+pub const PAGES: [&str; 6] = [
     "/",
     "/changes",
     "/hosts/runko",
-    "/hosts/runko/logs",
     "/hosts/runko/timers",
     "/hosts/runko/changes",
     "/hosts/runko/history?series=unit_memory_bytes&subject=worker-01.service&span=week",
