@@ -94,7 +94,12 @@ impl Doors {
 
 /// Looks at every secret, so that the time taken tells nothing about which one fits.
 fn find(secrets: &VecDeque<Secret>, text: &str) -> Option<usize> {
-    secrets.iter().enumerate().filter(|(_, secret)| secret.is(text)).map(|(place, _)| place).last()
+    secrets.iter().enumerate().fold(
+        None,
+        |found, (place, secret)| {
+            if secret.is(text) { Some(place) } else { found }
+        },
+    )
 }
 
 fn keep(secrets: &mut VecDeque<Secret>, secret: Secret, most: usize) {

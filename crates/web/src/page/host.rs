@@ -85,7 +85,7 @@ pub(crate) fn host(view: &Host, histories: &[History], moment: &Moment) -> Marku
                     @for history in histories {
                         @let meter = &history.meter;
                         @let link = path(name, &meter.series, &meter.subject, Span::Week);
-                        (plot(history, Some(&link), moment))
+                        (plot(history, link.as_deref(), moment))
                     }
                 }
                 (meters(name, &view.meters))
@@ -188,7 +188,7 @@ fn meters(host: &str, meters: &[Latest]) -> Markup {
                 let meter = &latest.meter;
                 html! {
                     td {
-                        a href=(path(host, &meter.series, &meter.subject, Span::Day)) {
+                        a href=[path(host, &meter.series, &meter.subject, Span::Day)] {
                             (short(&title(&meter.series)))
                         }
                     }
