@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Kept {
+    pub(crate) certificates: crate::certificates::Kept,
     pub(crate) clock: crate::clock::Kept,
     pub(crate) logs: crate::logs::Kept,
     pub(crate) packages: crate::packages::Kept,

@@ -53,7 +53,7 @@ impl Observer {
             crate::postgres::observe(),
             crate::storage::observe(),
             crate::packages::observe(&mut kept.packages),
-            crate::certificates::observe(plan),
+            crate::certificates::observe(plan, &mut kept.certificates),
             crate::clock::observe(&mut kept.clock),
             crate::files::observe(plan),
             crate::logs::observe(&mut kept.logs),
