@@ -27,6 +27,8 @@ pub enum Error {
     Full { operation: &'static str, path: PathBuf },
     #[error("cannot {operation}: the record `{path}` may not be written")]
     ReadOnly { operation: &'static str, path: PathBuf },
+    #[error("`{path}` is a database, but no record of stead, or a damaged one")]
+    Foreign { path: PathBuf },
     #[error(
         "the record `{path}` was written by a newer stead: its schema is {found}, ours is {known}"
     )]
@@ -48,7 +50,7 @@ impl Error {
                 path = path.display()
             )),
             Self::Locked { .. } => Some("`fuser -v` on the file says which process".to_owned()),
-            Self::Damaged { path, .. } => Some(format!(
+            Self::Damaged { path, .. } | Self::Foreign { path } => Some(format!(
                 "move {path} and its -wal file away; a new record begins by itself",
                 path = path.display()
             )),
@@ -77,7 +79,7 @@ impl Error {
 }
 
 /// SQLite's extended result code.
-pub(crate) fn code(error: &SqliteError) -> Option<i32> {
+fn code(error: &SqliteError) -> Option<i32> {
     let error = match error {
         SqliteError::Sqlite(error) => error,
         SqliteError::Migrate(
@@ -87,4 +89,49 @@ pub(crate) fn code(error: &SqliteError) -> Option<i32> {
         _ => return None,
     };
     error.as_database_error()?.code()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+    use sqlx::{Connection, Executor};
+
+    use super::*;
+
+    async fn connect(path: &Path) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+        let options = options.busy_timeout(std::time::Duration::ZERO);
+        SqliteConnection::connect_with(&options).await.expect("connected")
+    }
+
+    #[tokio::test]
+    async fn a_lock_is_told_as_a_lock_with_its_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x.db");
+        let (mut one, mut two) = (connect(&path).await, connect(&path).await);
+        one.execute("CREATE TABLE t (x)").await.expect("made");
+        let _held = one.begin_with("BEGIN IMMEDIATE").await.expect("held");
+        let source = two.execute("INSERT INTO t VALUES (1)").await.expect_err("locked");
+        let error = Error::of("append to the record", &path, source.into());
+        assert!(matches!(error, Error::Locked { .. }));
+        let text = error.to_string();
+        assert!(text.starts_with("cannot append to the record: another process"), "{text}");
+        assert!(text.contains("x.db"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_as_full() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x.db");
+        let mut one = connect(&path).await;
+        one.execute("PRAGMA max_page_count = 3; CREATE TABLE t (x)").await.expect("made");
+        let source = loop {
+            if let Err(error) = one.execute("INSERT INTO t VALUES (zeroblob(1000))").await {
+                break error;
+            }
+        };
+        let error = Error::of("keep", &path, source.into());
+        assert!(matches!(error, Error::Full { .. }));
+        assert!(error.hint().expect("a hint").starts_with("`df -h "));
+    }
 }

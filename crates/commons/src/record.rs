@@ -59,11 +59,24 @@ impl Record {
     /// If the file cannot be made, is no record, is locked, or was written by a newer stead.
     pub async fn open(path: &Path, identity: Identity) -> Result<Self, Error> {
         let store = database::open(path).await?;
-        Ok(Self { store, identity, path: path.to_owned() })
+        let record = Self { store, identity, path: path.to_owned() };
+        let views: i64 = sqlx::query_scalar("SELECT views FROM stead_schema")
+            .fetch_one(record.store.pool())
+            .await
+            .named("open the record", &record)?;
+        if views != views::VERSION {
+            record.rebuild().await?;
+        }
+        Ok(record)
     }
 
     /// Closes the file once everything that is under way has ended.
+    ///
+    /// What a process that is killed leaves in the write-ahead log is found there at the next
+    /// opening; after a close, all is in the one file.
     pub async fn close(self) {
+        // Another process may be reading: then it is the next one's to do.
+        let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(self.store.pool()).await;
         self.store.pool().close().await;
     }
 

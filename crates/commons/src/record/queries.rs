@@ -143,12 +143,10 @@ pub(crate) async fn hosts(pool: &SqlitePool) -> Result<Vec<HostName>, SqliteErro
 pub(crate) async fn logs(
     executor: impl SqliteExecutor<'_>,
 ) -> Result<Vec<(Log, Vec<u8>)>, SqliteError> {
-    let rows: Vec<(String, Vec<u8>, i64)> = sqlx::query_as(
-        "SELECT verifying_key, CAST(log_id AS BLOB), COUNT(*) FROM operations_v1 \
-         GROUP BY verifying_key, log_id",
-    )
-    .fetch_all(executor)
-    .await?;
+    let rows: Vec<(String, Vec<u8>, i64)> =
+        sqlx::query_as("SELECT author, log_id, entries FROM stead_heights ORDER BY author, log_id")
+            .fetch_all(executor)
+            .await?;
     Ok(rows
         .into_iter()
         .map(|(author, id, entries)| {

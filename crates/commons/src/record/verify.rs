@@ -37,6 +37,16 @@ pub(crate) async fn verify(connection: &mut SqliteConnection) -> Result<Verified
         verified.fault = Some(format!("the file's structure: {structure}"));
         return Ok(verified);
     }
+    let uncounted: Option<String> = sqlx::query_scalar(
+        "SELECT verifying_key FROM operations_v1 o WHERE NOT EXISTS (SELECT 1 FROM stead_heights h \
+         WHERE h.author = o.verifying_key AND h.log_id = o.log_id) LIMIT 1",
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    if let Some(author) = uncounted {
+        verified.fault = Some(format!("a log of {author} is not counted among the logs"));
+        return Ok(verified);
+    }
     for (log, id) in queries::logs(&mut *connection).await? {
         verified.logs += 1;
         let mut last: Option<Header> = None;
@@ -80,8 +90,12 @@ pub(crate) async fn verify(connection: &mut SqliteConnection) -> Result<Verified
                 }
             }
         }
-        if last.is_none() {
-            verified.fault = Some(format!("log `{}` of {}: unreadable", log.name, log.author));
+        let length = last.map_or(0, |header| header.seq_num + 1);
+        if length != log.entries {
+            verified.fault = Some(format!(
+                "log `{}` of {}: entry {length} is missing, {} were written",
+                log.name, log.author, log.entries
+            ));
             return Ok(verified);
         }
     }

@@ -9,6 +9,9 @@ use sqlx::{Executor, SqliteConnection};
 
 use crate::record::operation;
 
+/// The version of what the views make of the logs: a new kind of entry raises it, so that entries
+/// which an older stead took in without knowing them are replayed.
+pub(crate) const VERSION: i64 = 1;
 /// How many operations are replayed at a time.
 const STRIDE: i64 = 500;
 
@@ -130,13 +133,17 @@ async fn readings(
     .map(drop)
 }
 
-/// Throws the views away and replays all logs. Tells how many entries are of unknown kinds.
+/// Throws the views away and replays all logs; entries of unknown kinds change nothing.
 pub(crate) async fn rebuild(connection: &mut SqliteConnection) -> Result<(), SqliteError> {
     connection
         .execute(
             "DELETE FROM stead_verdicts; DELETE FROM stead_facts; DELETE FROM stead_changes; \
-             DELETE FROM stead_runs; DELETE FROM stead_readings; DELETE FROM stead_unknown;",
+             DELETE FROM stead_runs; DELETE FROM stead_readings;",
         )
+        .await?;
+    sqlx::query("UPDATE stead_schema SET views = ?")
+        .bind(VERSION)
+        .execute(&mut *connection)
         .await?;
     let mut last = i64::MIN;
     loop {
@@ -150,30 +157,12 @@ pub(crate) async fn rebuild(connection: &mut SqliteConnection) -> Result<(), Sql
         let Some((place, ..)) = rows.last() else { return Ok(()) };
         last = *place;
         for (place, header, body) in rows {
-            let header = operation::header(&header)
-                .map_err(|error| SqliteError::Decode("header".to_owned(), error.into()))?;
-            receive(connection, place, &header, body.as_deref()).await?;
+            // A deleted body was replaced by a later entry: it changes nothing any more.
+            if let Some(entry) = body.as_deref().and_then(operation::entry) {
+                let header = operation::header(&header)
+                    .map_err(|error| SqliteError::Decode("header".to_owned(), error.into()))?;
+                apply(connection, place, operation::label(&header), &entry).await?;
+            }
         }
     }
-}
-
-/// Applies a stored operation, or notes that its kind is unknown.
-async fn receive(
-    connection: &mut SqliteConnection,
-    place: i64,
-    header: &operation::Header,
-    body: Option<&[u8]>,
-) -> Result<(), sqlx::Error> {
-    // A deleted body was replaced by a later entry: it changes nothing any more.
-    let Some(body) = body else { return Ok(()) };
-    if let Some(entry) = operation::entry(body) {
-        return apply(connection, place, operation::label(header), &entry).await;
-    }
-    let kind = header.extensions.get(operation::KIND).map_or("", String::as_str);
-    sqlx::query("INSERT INTO stead_unknown (place, kind) VALUES (?, ?)")
-        .bind(place)
-        .bind(kind)
-        .execute(connection)
-        .await
-        .map(drop)
 }
