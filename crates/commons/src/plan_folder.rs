@@ -89,8 +89,8 @@ impl PlanFolder {
         if !self.path.join(&file).exists() {
             return Ok(None);
         }
-        let plan = HostPlan::parse(&file, &self.read(&file)?)
-            .map_err(|source| self.refused(&file, source))?;
+        let plan =
+            HostPlan::parse(&self.read(&file)?).map_err(|source| self.refused(&file, source))?;
         if plan.name == *name {
             Ok(Some(plan))
         } else {
@@ -199,7 +199,7 @@ mod tests {
         fs::write(path.join("hosts/runko.toml"), "name = \"runko\"\nlisten = 3\n")
             .expect("written");
         let error = plan.host(&"runko".parse().expect("a label")).expect_err("refused");
-        let cause = std::error::Error::source(&error).and_then(std::error::Error::source);
+        let cause = std::error::Error::source(&error);
         let text = cause.expect("a cause").to_string();
         assert!(text.contains("line 2"), "{text}");
 

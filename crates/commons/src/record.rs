@@ -74,7 +74,7 @@ impl Record {
     ///
     /// What a process that is killed leaves in the write-ahead log is found there at the next
     /// opening; after a close, all is in the one file.
-    pub async fn close(self) {
+    pub async fn close(&self) {
         // Another process may be reading: then it is the next one's to do.
         let _ = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(self.store.pool()).await;
         self.store.pool().close().await;

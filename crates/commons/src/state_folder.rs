@@ -3,8 +3,8 @@
 //! Leaves out what is in the files.
 
 use std::fs::{self, DirBuilder, File};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use model::plan::stead::SteadId;
@@ -19,6 +19,8 @@ pub enum Error {
     Make { path: PathBuf, source: io::Error },
     #[error("`{path}` belongs to another user")]
     Foreign { path: PathBuf },
+    #[error("cannot make the scraper's token `{path}`")]
+    Token { path: PathBuf, source: io::Error },
     #[error("cannot lock `{path}`")]
     Lock { path: PathBuf, source: io::Error },
 }
@@ -82,9 +84,26 @@ impl StateFolder {
         self.path.join("node.sock")
     }
 
-    /// The token with which a scraper may read `/metrics`.
-    pub fn scrape_token(&self) -> PathBuf {
-        self.path.join("metrics.token")
+    /// The token with which a scraper may read `/metrics`: in `metrics.token`, made when missing.
+    ///
+    /// # Errors
+    /// If it can be neither read nor made.
+    pub fn scrape_token(&self) -> Result<String, Error> {
+        let path = self.path.join("metrics.token");
+        let token = |source| Error::Token { path: path.clone(), source };
+        if let Ok(text) = fs::read_to_string(&path)
+            && !text.trim().is_empty()
+        {
+            return Ok(text.trim().to_owned());
+        }
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(|error| token(error.into()))?;
+        let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let _ = fs::remove_file(&path);
+        let mut file =
+            File::options().create_new(true).write(true).mode(0o600).open(&path).map_err(token)?;
+        file.write_all(text.as_bytes()).map_err(token)?;
+        Ok(text)
     }
 
     pub fn path(&self) -> &Path {

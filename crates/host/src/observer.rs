@@ -23,17 +23,19 @@ impl Observer {
         &self.kept
     }
 
-    /// Looks at everything. What cannot be seen is noted in the facts with the reason; nothing
-    /// here fails. `step` is told what is being looked at, for a progress line.
+    /// How many parts a look has: so often `seen` is called.
+    pub const PARTS: u64 = 12;
+
+    /// Looks at everything at once. What cannot be seen is noted in the facts with the reason;
+    /// nothing here fails. `seen` is told of each part that is done, for a progress bar.
     pub async fn observe(
         &mut self,
         plan: Option<&HostPlan>,
-        step: &(dyn Fn(&'static str) + Send + Sync),
+        seen: &(dyn Fn(&'static str) + Send + Sync),
     ) -> Facts {
         let kept = &mut self.kept;
-        step("machine");
         let machine = crate::machine::observe();
-        step("units, sockets, disks, packages, logs");
+        seen("machine");
         let (
             units,
             memory,
@@ -47,17 +49,17 @@ impl Observer {
             logs,
             upkeep,
         ) = tokio::join!(
-            crate::units::observe(&mut kept.units),
-            crate::memory::observe(),
-            crate::network::observe(),
-            crate::postgres::observe(),
-            crate::storage::observe(),
-            crate::packages::observe(&mut kept.packages),
-            crate::certificates::observe(plan, &mut kept.certificates),
-            crate::clock::observe(&mut kept.clock),
-            crate::files::observe(plan),
-            crate::logs::observe(&mut kept.logs),
-            crate::upkeep::observe(plan),
+            part("units", seen, crate::units::observe(&mut kept.units)),
+            part("memory", seen, crate::memory::observe()),
+            part("network", seen, crate::network::observe()),
+            part("postgres", seen, crate::postgres::observe()),
+            part("storage", seen, crate::storage::observe()),
+            part("packages", seen, crate::packages::observe(&mut kept.packages)),
+            part("certificates", seen, crate::certificates::observe(plan, &mut kept.certificates)),
+            part("clock", seen, crate::clock::observe(&mut kept.clock)),
+            part("files", seen, crate::files::observe(plan)),
+            part("logs", seen, crate::logs::observe(&mut kept.logs)),
+            part("upkeep", seen, crate::upkeep::observe(plan)),
         );
         Facts {
             machine,
@@ -84,4 +86,15 @@ impl Observer {
         };
         facts.readings()
     }
+}
+
+/// Waits for a part and says that it is done.
+async fn part<T>(
+    name: &'static str,
+    seen: &(dyn Fn(&'static str) + Send + Sync),
+    work: impl Future<Output = T>,
+) -> T {
+    let value = work.await;
+    seen(name);
+    value
 }

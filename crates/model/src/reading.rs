@@ -46,6 +46,30 @@ impl Window {
     pub const fn raw(at: Timestamp, epoch: u64, value: f64) -> Self {
         Self { at, epoch, count: 1, min: value, max: value, mean: value }
     }
+
+    /// Both windows as one, which starts where `self` does and has the later one's epoch.
+    #[must_use]
+    pub fn with(self, later: Self) -> Self {
+        let count = self.count.saturating_add(later.count);
+        let weight = f64::from(later.count) / f64::from(count.max(1));
+        Self {
+            at: self.at,
+            epoch: later.epoch,
+            count,
+            min: self.min.min(later.min),
+            max: self.max.max(later.max),
+            mean: self.mean + (later.mean - self.mean) * weight,
+        }
+    }
+
+    /// At most `most` windows that tell the same story: neighbours are folded together.
+    pub fn thin(windows: &[Self], most: usize) -> Vec<Self> {
+        let stride = windows.len().div_ceil(most.max(1)).max(1);
+        windows
+            .chunks(stride)
+            .filter_map(|chunk| chunk.iter().copied().reduce(Self::with))
+            .collect()
+    }
 }
 
 /// The kept history of a host, oldest first for each meter.
@@ -66,5 +90,31 @@ impl History {
 
     pub fn meters(&self) -> impl Iterator<Item = (&Meter, &[Window])> {
         self.windows.iter().map(|(meter, windows)| (meter, windows.as_slice()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn thinned_windows_keep_the_extremes_and_the_mean(
+            values in proptest::collection::vec(-1e6..1e6f64, 1..500),
+            most in 1usize..50,
+        ) {
+            let windows: Vec<Window> =
+                values.iter().map(|value| Window::raw(Timestamp::UNIX_EPOCH, 0, *value)).collect();
+            let thin = Window::thin(&windows, most);
+            prop_assert!(thin.len() <= most);
+            let whole = thin.into_iter().reduce(Window::with).expect("not empty");
+            prop_assert_eq!(whole.count as usize, values.len());
+            prop_assert_eq!(whole.min, values.iter().copied().fold(f64::INFINITY, f64::min));
+            prop_assert_eq!(whole.max, values.iter().copied().fold(f64::NEG_INFINITY, f64::max));
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            prop_assert!((whole.mean - mean).abs() < 1e-3);
+        }
     }
 }

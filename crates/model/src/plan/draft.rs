@@ -161,7 +161,7 @@ mod tests {
             devices: vec![Device { name: "runko".to_owned(), key: "ab".repeat(32) }],
         };
         let draft = member(&plan);
-        assert_eq!(MemberPlan::parse(&draft.path, &draft.text).ok(), Some(plan));
+        assert_eq!(MemberPlan::parse(&draft.text).ok(), Some(plan));
 
         for listen in [
             None,
@@ -176,7 +176,7 @@ mod tests {
             let mut plan = HostPlan::new("runko".parse().expect("a label"));
             plan.listen = listen;
             let draft = host(&plan);
-            assert_eq!(HostPlan::parse(&draft.path, &draft.text).ok(), Some(plan));
+            assert_eq!(HostPlan::parse(&draft.text).ok(), Some(plan));
         }
     }
 
@@ -190,7 +190,7 @@ mod tests {
                 text.push('\n');
             }
         }
-        let plan = HostPlan::parse("hosts/runko.toml", &text).expect("the examples are valid");
+        let plan = HostPlan::parse(&text).expect("the examples are valid");
         assert_eq!((plan.secrets.len(), plan.certificates.len()), (1, 1));
         assert_eq!((plan.maintenance.len(), plan.backups.len()), (1, 1));
     }

@@ -2,10 +2,13 @@
 
 use thiserror::Error;
 
-/// A file of the plan that cannot be used. The source names line, column and what was expected.
+/// What is wrong in a file of the plan: line, column, and what was expected.
 #[derive(Debug, Error)]
-#[error("cannot use `{file}` of the plan")]
-pub struct Error {
-    pub file: String,
-    pub source: Box<toml::de::Error>,
+#[error("{}", .0.to_string().trim_end())]
+pub struct Error(#[from] Box<toml::de::Error>);
+
+impl From<toml::de::Error> for Error {
+    fn from(error: toml::de::Error) -> Self {
+        Self(Box::new(error))
+    }
 }

@@ -34,8 +34,7 @@ impl MemberPlan {
     }
 
     /// Reads the text of `members/<name>.toml`.
-    pub fn parse(file: &str, text: &str) -> Result<Self, Error> {
-        toml::from_str(text)
-            .map_err(|source| Error { file: file.to_owned(), source: Box::new(source) })
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        Ok(toml::from_str(text)?)
     }
 }

@@ -89,7 +89,6 @@ impl SteadPlan {
 
     /// Reads the file's text.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        toml::from_str(text)
-            .map_err(|source| Error { file: Self::FILE.to_owned(), source: Box::new(source) })
+        Ok(toml::from_str(text)?)
     }
 }

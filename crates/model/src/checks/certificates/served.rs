@@ -247,7 +247,6 @@ mod tests {
 
     fn plan() -> HostPlan {
         HostPlan::parse(
-            "hosts/a.toml",
             "name = \"a\"\n[[certificates]]\npath = \"/p.pem\"\nserved = \"127.0.0.1:8000\"\n",
         )
         .expect("a plan")

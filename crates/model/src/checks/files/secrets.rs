@@ -151,8 +151,7 @@ mod tests {
     use crate::verdict::Verdict;
 
     fn judged(plan: &str, mode: u32, owner: &str) -> Finding {
-        let plan =
-            HostPlan::parse("hosts/a.toml", &format!("name = \"a\"\n{plan}")).expect("a plan");
+        let plan = HostPlan::parse(&format!("name = \"a\"\n{plan}")).expect("a plan");
         let access = Access { mode, uid: 7, gid: 0, owner: owner.into(), group: "root".into() };
         let facts = Facts {
             files: files::Files {

@@ -135,7 +135,6 @@ mod tests {
             ..Facts::default()
         };
         let plan = HostPlan::parse(
-            "hosts/a.toml",
             "name = \"a\"\n[[backups]]\nservice = \"chat\"\nperiod_hours = 24\n\
              evidence = \"/var/ok\"\n",
         )

@@ -112,7 +112,6 @@ mod tests {
             ..Facts::default()
         };
         let plan = HostPlan::parse(
-            "hosts/a.toml",
             "name = \"a\"\n[[maintenance]]\nflag = \"/run/off\"\nwindow_minutes = 60\n",
         )
         .expect("a plan");
