@@ -1,1 +1,11 @@
-//! The daemon: jobs and request handlers.
+//! The daemon: watches a machine, keeps the record, answers what it is asked.
+//!
+//! Leaves out how anything is shown; a page and a command line are shown the same views.
+
+pub mod answers;
+pub mod error;
+pub mod home;
+pub mod look;
+pub mod service;
+mod socket;
+pub mod watcher;

@@ -1,0 +1,148 @@
+//! One look at this machine: observe, judge, record.
+//!
+//! Leaves out when to look again, and who is shown what was seen.
+
+use std::time::Instant;
+
+use commons::record::rows::Reach;
+use host::kept::Kept;
+use host::observer::Observer;
+use jiff::Timestamp;
+use model::check::Check;
+use model::entry::VerdictV1;
+use model::facts::Facts;
+use model::plan::host::HostPlan;
+use model::reading::History;
+use model::report::Report;
+use model::scene::Scene;
+
+use crate::error::Error;
+use crate::home::{Address, Home};
+
+/// Under which name the observer's memory is kept in the record.
+const KEPT: &str = "observer";
+
+/// Looks at this machine, with a stead's memory where there is one.
+#[derive(Debug)]
+pub struct Look {
+    home: Option<Home>,
+    observer: Observer,
+    /// Whether what is seen is recorded: not while another process watches, whose record it is.
+    recorded: bool,
+    /// Held so that nobody else records meanwhile.
+    _watch: Option<commons::state_folder::Watch>,
+}
+
+/// What a look saw, and what of it was new.
+#[derive(Debug)]
+pub struct Sight {
+    pub facts: Facts,
+    pub report: Report,
+    /// Verdicts that changed since the last look; empty when nothing is recorded.
+    pub changes: Vec<VerdictV1>,
+}
+
+impl Look {
+    /// Opens the stead of this address; where there is none, looks without memory.
+    ///
+    /// # Errors
+    /// If there is a stead that cannot be opened.
+    pub async fn open(address: &Address) -> Result<Self, Error> {
+        // Without a home there can be no stead: a plain look still works.
+        let home = match address.plan_path() {
+            Ok(path) => address.open(&path).await?,
+            Err(_) => None,
+        };
+        let watch = match &home {
+            Some(home) => home.state.watch()?,
+            None => None,
+        };
+        let observer = match &home {
+            Some(home) => observer(home).await?,
+            None => Observer::default(),
+        };
+        Ok(Self { home, observer, recorded: watch.is_some(), _watch: watch })
+    }
+
+    /// Looks, judging nothing and recording nothing.
+    pub async fn facts(mut self, seen: &(dyn Fn(&'static str) + Send + Sync)) -> Facts {
+        let plan = self.home.as_ref().and_then(|home| home.plan.host(&home.host).ok().flatten());
+        self.observer.observe(plan.as_ref(), seen).await
+    }
+
+    /// Looks, asks these checks, and records the answers.
+    ///
+    /// # Errors
+    /// If the plan is refused or the record cannot be read or written.
+    pub async fn report(
+        mut self,
+        checks: &[&'static Check],
+        seen: &(dyn Fn(&'static str) + Send + Sync),
+    ) -> Result<Report, Error> {
+        let now = Timestamp::now();
+        let Some(home) = &self.home else {
+            let facts = self.observer.observe(None, seen).await;
+            let history = History::default();
+            let scene = Scene { facts: &facts, history: &history, plan: None, now };
+            return Ok(Report::of(checks.iter().copied(), &scene));
+        };
+        if self.recorded {
+            return Ok(look(home, &mut self.observer, checks, seen).await?.report);
+        }
+        let plan = home.plan.host(&home.host)?;
+        let facts = self.observer.observe(plan.as_ref(), seen).await;
+        let history = home.record.history(&home.host, &Reach::CHECKS).await?;
+        let scene = Scene { facts: &facts, history: &history, plan: plan.as_ref(), now };
+        Ok(Report::of(checks.iter().copied(), &scene))
+    }
+}
+
+/// An observer that goes on where the last one stopped. A memory that cannot be read, as one of
+/// another version, is started afresh: it is a cache.
+pub async fn observer(home: &Home) -> Result<Observer, Error> {
+    let kept = home.record.kept(KEPT).await?;
+    let kept: Option<Kept> = kept.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    Ok(Observer::new(kept.unwrap_or_default()))
+}
+
+/// Looks, judges and records, in that order.
+///
+/// # Errors
+/// If the plan is refused or the record cannot be read or written.
+pub async fn look(
+    home: &Home,
+    observer: &mut Observer,
+    checks: &[&'static Check],
+    seen: &(dyn Fn(&'static str) + Send + Sync),
+) -> Result<Sight, Error> {
+    let plan = home.plan.host(&home.host)?;
+    let began = Instant::now();
+    let facts = observer.observe(plan.as_ref(), seen).await;
+    record(home, observer, plan.as_ref(), facts, checks, began).await
+}
+
+/// Judges and records what was just seen.
+///
+/// # Errors
+/// If the record cannot be read or written.
+pub async fn record(
+    home: &Home,
+    observer: &Observer,
+    plan: Option<&HostPlan>,
+    facts: Facts,
+    checks: &[&'static Check],
+    began: Instant,
+) -> Result<Sight, Error> {
+    let now = Timestamp::now();
+    // The readings first: a trend includes what was just seen.
+    home.record.measure(&home.host, &facts.readings(), now).await?;
+    let history = home.record.history(&home.host, &Reach::CHECKS).await?;
+    let scene = Scene { facts: &facts, history: &history, plan, now };
+    let report = Report::of(checks.iter().copied(), &scene);
+    let changes = home.record.judge(&home.host, &report, now, began.elapsed()).await?;
+    home.record.observe(&home.host, &facts.lines(), now).await?;
+    home.record.compact(&home.host, now, &home.stead.retention).await?;
+    let kept = serde_json::to_vec(observer.kept()).map_err(|source| Error::Keep { source })?;
+    home.record.keep(KEPT, &kept).await?;
+    Ok(Sight { facts, report, changes })
+}
