@@ -1,32 +1,111 @@
-//! `stead check`.
+//! `stead check`: run, list, explain.
 
-use host::observer::Observer;
-use jiff::Timestamp;
-use model::reading::History;
-use model::report::Report;
-use model::scene::Scene;
-use model::verdict::Verdict;
+use model::check::Check;
+use node::home::Address;
+use node::look::Look;
+use serde::Serialize;
 
-use crate::cli::CheckArguments;
+use crate::bar::Bar;
+use crate::cli::{self, CheckCommand};
+use crate::{output, report_text};
 
-pub async fn run(arguments: &CheckArguments) -> anyhow::Result<u8> {
-    let mut observer = Observer::default();
-    let facts = observer.observe(None, &|step| eprintln!("observing: {step}")).await;
-    let history = History::default();
-    let scene = Scene { facts: &facts, history: &history, plan: None, now: Timestamp::now() };
-    let chosen = model::checks::all().filter(|check| {
-        arguments.names.is_empty() || arguments.names.iter().any(|n| n == check.name)
-    });
-    let report = Report::of(chosen, &scene);
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        for finding in &report.findings {
-            println!(
-                "{:8} {}  {}: {}",
-                finding.verdict, finding.name, finding.subject, finding.evidence
-            );
+/// A check fails.
+pub const UNHEALTHY: u8 = 3;
+
+/// A check as `--json` shows it.
+#[derive(Serialize)]
+struct Explained {
+    name: &'static str,
+    title: &'static str,
+    asks: &'static str,
+    commands: &'static [&'static str],
+    mend: &'static str,
+}
+
+impl From<&Check> for Explained {
+    fn from(check: &Check) -> Self {
+        Self {
+            name: check.name,
+            title: check.title,
+            asks: check.asks,
+            commands: check.commands,
+            mend: check.mend,
         }
     }
-    Ok(if report.worst() == Verdict::Fail { 3 } else { 0 })
+}
+
+pub async fn run(address: &Address, arguments: &cli::Check) -> anyhow::Result<u8> {
+    match &arguments.command {
+        Some(CheckCommand::List(json)) => list(json.json),
+        Some(CheckCommand::Explain { name, json }) => explain(name, json.json),
+        None => ask(address, arguments).await,
+    }
+}
+
+async fn ask(address: &Address, arguments: &cli::Check) -> anyhow::Result<u8> {
+    let checks = if arguments.names.is_empty() {
+        model::checks::all().collect()
+    } else {
+        arguments.names.iter().map(|name| named(name)).collect::<anyhow::Result<Vec<_>>>()?
+    };
+    let bar = Bar::new();
+    let report = Look::open(address).await?.report(&checks, &|part| bar.seen(part)).await?;
+    drop(bar);
+    if arguments.json.json {
+        output::json(&report)?;
+    } else {
+        let all = arguments.all || !arguments.names.is_empty();
+        output::print(&report_text::report(&report, all))?;
+    }
+    Ok(if report.counts.fail > 0 { UNHEALTHY } else { 0 })
+}
+
+fn named(name: &str) -> anyhow::Result<&'static Check> {
+    model::checks::named(name).ok_or_else(|| {
+        let nearest =
+            nearest(name).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        anyhow::anyhow!("there is no check `{name}`{nearest} (`stead check list` names all)")
+    })
+}
+
+/// The check whose name shares the longest run of letters from the start, or contains the word.
+fn nearest(name: &str) -> Option<&'static str> {
+    let shared = |other: &str| name.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    let names = || model::checks::all().map(|check| check.name);
+    names()
+        .find(|other| name.len() >= 3 && other.contains(name))
+        .or_else(|| names().max_by_key(|other| shared(other)).filter(|other| shared(other) >= 3))
+}
+
+fn list(json: bool) -> anyhow::Result<u8> {
+    let checks: Vec<Explained> = model::checks::all().map(Explained::from).collect();
+    if json {
+        output::json(&checks)?;
+        return Ok(0);
+    }
+    let width = checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
+    let text: String =
+        checks.iter().map(|check| format!("{:width$}  {}\n", check.name, check.title)).collect();
+    output::print(&text)?;
+    output::say("`stead check explain NAME` says more of each.");
+    Ok(0)
+}
+
+fn explain(name: &str, json: bool) -> anyhow::Result<u8> {
+    let check = named(name)?;
+    if json {
+        output::json(&Explained::from(check))?;
+        return Ok(0);
+    }
+    let width = output::width();
+    let mut text = format!("{}: {}\n\n", check.name, check.title);
+    text.push_str(&output::wrap(check.asks, 0, width));
+    text.push_str("\nSee it yourself:\n");
+    for command in check.commands {
+        text.push_str(&format!("  {command}\n"));
+    }
+    text.push_str("\nMend it:\n");
+    text.push_str(&output::wrap(check.mend, 2, width));
+    output::print(&text)?;
+    Ok(0)
 }

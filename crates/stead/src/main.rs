@@ -2,9 +2,19 @@
 //!
 //! Leaves out all logic that a second client would need.
 
+mod address;
+mod bar;
 mod check;
 mod cli;
 mod facts;
+mod link;
+mod logs;
+mod output;
+mod record;
+mod report_text;
+mod status;
+mod teach;
+mod up;
 
 use std::process::ExitCode;
 
@@ -12,31 +22,43 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command};
 
+/// Something failed.
+const FAILED: u8 = 1;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime =
-        match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-            Ok(runtime) => runtime,
-            Err(error) => {
-                eprintln!("error: cannot start the runtime: {error}");
-                return ExitCode::from(1);
-            }
-        };
-    match runtime.block_on(run(cli)) {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(run(cli)),
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {error}");
+            output::say(&format!("error: {error}"));
             for cause in error.chain().skip(1) {
-                eprintln!("  cause: {cause}");
+                output::say(&format!("  cause: {cause}"));
             }
-            ExitCode::from(1)
+            if let Some(hint) = teach::hint(&error) {
+                output::say(&format!("hint: {hint}"));
+            }
+            ExitCode::from(FAILED)
         }
     }
 }
 
 async fn run(cli: Cli) -> anyhow::Result<u8> {
+    let address = address::of(&cli);
     match cli.command {
-        Command::Check(arguments) => check::run(&arguments).await,
-        Command::Facts(arguments) => facts::run(&arguments).await,
+        Command::Up(arguments) => up::run(&address, &arguments).await,
+        Command::Check(arguments) => check::run(&address, &arguments).await,
+        Command::Facts(arguments) => facts::run(&address, &arguments).await,
+        Command::Status(json) => status::run(&address, &json).await,
+        Command::Logs(cli::Logs::Digest(arguments)) => logs::digest(&address, &arguments).await,
+        Command::Link(json) => link::run(&address, &json).await,
+        Command::Record(command) => record::run(&address, &command).await,
+        Command::Completions { shell } => teach::completions(shell),
+        Command::Man => teach::man(),
     }
 }

@@ -1,0 +1,67 @@
+//! Completions, the manual page, and the way out of errors a user can mend.
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::cli::Cli;
+use crate::output;
+
+pub fn completions(shell: Shell) -> anyhow::Result<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "stead", &mut script);
+    output::print(&String::from_utf8(script)?)?;
+    Ok(0)
+}
+
+/// One page with every command in it.
+pub fn man() -> anyhow::Result<u8> {
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    let mut waiting: Vec<clap::Command> = command.get_subcommands().cloned().collect();
+    waiting.reverse();
+    while let Some(command) = waiting.pop() {
+        let name = command.get_bin_name().unwrap_or(command.get_name()).to_uppercase();
+        page.extend(format!(".SH \"{name}\"\n").bytes());
+        let mut about = Vec::new();
+        let man = clap_mangen::Man::new(command.clone());
+        man.render_synopsis_section(&mut about)?;
+        man.render_description_section(&mut about)?;
+        if command.get_arguments().next().is_some() {
+            man.render_options_section(&mut about)?;
+        }
+        let about = String::from_utf8(about)?;
+        for line in about.lines() {
+            let line = line
+                .strip_prefix(".SH ")
+                .map_or_else(|| line.to_owned(), |title| format!(".SS {title}"));
+            page.extend(line.bytes());
+            page.push(b'\n');
+        }
+        waiting.extend(command.get_subcommands().cloned().collect::<Vec<_>>().into_iter().rev());
+    }
+    output::print(&String::from_utf8(page)?)?;
+    Ok(0)
+}
+
+/// What a user can do about an error, where there is something.
+pub fn hint(error: &anyhow::Error) -> Option<String> {
+    use commons::plan_error::Error as Plan;
+    use node::error::Error as Node;
+    for cause in error.chain() {
+        if let Some(Node::Plan(plan)) = cause.downcast_ref::<Node>() {
+            return match plan {
+                Plan::Occupied { .. } => {
+                    Some("name another folder: `stead --dir FOLDER up`".to_owned())
+                }
+                Plan::Refused { path, .. } => Some(format!(
+                    "mend {}; `git log -p` in its folder shows what it was",
+                    path.display()
+                )),
+                _ => None,
+            };
+        }
+    }
+    None
+}

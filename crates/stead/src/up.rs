@@ -1,0 +1,209 @@
+//! `stead up`: makes or resumes a stead, looks, shows, and keeps watching.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use api::client::Client;
+use api::request::Request;
+use api::view::link::Link;
+use commons::git;
+use host::observer::Observer;
+use model::entry::VerdictV1;
+use model::facts::Facts;
+use model::report::Report;
+use node::answers::Latest;
+use node::home::{Address, Home};
+use node::look;
+use node::service::Service;
+use node::watcher::{Event, Watcher};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::bar::Bar;
+use crate::check::UNHEALTHY;
+use crate::cli::Up;
+use crate::{output, report_text};
+
+pub async fn run(address: &Address, arguments: &Up) -> anyhow::Result<u8> {
+    let path = address.plan_path()?;
+    match address.open(&path).await? {
+        Some(home) => resume(address, arguments, home).await,
+        None if arguments.dry_run => rehearse(address, arguments),
+        None => found(address, arguments).await,
+    }
+}
+
+/// Says what would be made.
+fn rehearse(address: &Address, arguments: &Up) -> anyhow::Result<u8> {
+    let founding = address.founding(arguments.name.as_deref(), None)?;
+    let mut text = String::new();
+    for draft in founding.drafts(Vec::new()) {
+        text.push_str(&format!("would write {}\n", founding.path.join(draft.path).display()));
+    }
+    text.push_str(&format!(
+        "would commit them to a new git repository in {}\n\
+         would write this device's key and the record to a new folder below {}, mode 0700\n\
+         nothing was made\n",
+        founding.path.display(),
+        founding.state.parent().unwrap_or(Path::new("/")).display(),
+    ));
+    output::print(&text)?;
+    Ok(0)
+}
+
+/// Looks first, since the plan's first draft says what was found listening; then makes the stead.
+async fn found(address: &Address, arguments: &Up) -> anyhow::Result<u8> {
+    let began = Instant::now();
+    let mut observer = Observer::default();
+    let facts = observe(&mut observer).await;
+    let listen = Vec::new();
+    let founding = address.founding(arguments.name.as_deref(), Some(listen))?;
+    let (home, outcome) = address.found(&founding).await?;
+    output::say(&format!(
+        "Founded the stead `{}` in {}: a git folder, yours to edit.",
+        home.stead.name,
+        home.plan.path().display()
+    ));
+    output::say(&format!("Keys and record are in {}, for you only.", home.state.path().display()));
+    output::say(&format!(
+        "You are `{}`, this host is `{}`, its device key begins with {}.\n",
+        home.member,
+        home.host,
+        home.device.get(..16).unwrap_or(&home.device)
+    ));
+    history(&outcome);
+    let Some(_watch) = home.state.watch()? else { anyhow::bail!("another `stead up` was faster") };
+    let plan = home.plan.host(&home.host)?;
+    let checks: Vec<_> = model::checks::all().collect();
+    let sight = look::record(&home, &observer, plan.as_ref(), facts, &checks, began).await?;
+    show(arguments, home, observer, sight).await
+}
+
+async fn resume(address: &Address, arguments: &Up, home: Home) -> anyhow::Result<u8> {
+    if arguments.dry_run {
+        output::print(&format!(
+            "would resume the stead `{}` in {}; nothing was made\n",
+            home.stead.name,
+            home.plan.path().display()
+        ))?;
+        return Ok(0);
+    }
+    let Some(_watch) = home.state.watch()? else { return already(&home).await };
+    output::say(&format!(
+        "Resuming the stead `{}` in {}.\n",
+        home.stead.name,
+        home.plan.path().display()
+    ));
+    let mut observer = look::observer(&home).await?;
+    let began = Instant::now();
+    let plan = home.plan.host(&home.host)?;
+    let bar = Bar::new();
+    let facts = observer.observe(plan.as_ref(), &|part| bar.seen(part)).await;
+    drop(bar);
+    let plan = match plan {
+        Some(plan) => Some(plan),
+        None => {
+            history(&address.join(&home.plan, Some(Vec::new()))?);
+            output::say(&format!("Added this host to the plan: hosts/{}.toml.\n", home.host));
+            home.plan.host(&home.host)?
+        }
+    };
+    let checks: Vec<_> = model::checks::all().collect();
+    let sight = look::record(&home, &observer, plan.as_ref(), facts, &checks, began).await?;
+    show(arguments, home, observer, sight).await
+}
+
+async fn observe(observer: &mut Observer) -> Facts {
+    let bar = Bar::new();
+    observer.observe(None, &|part| bar.seen(part)).await
+}
+
+/// Says why the plan has no history, if so.
+fn history(outcome: &git::Outcome) {
+    if let git::Outcome::NoHistory(reason) = outcome {
+        output::say(&format!("warning: the plan has no history: {reason}\n"));
+    }
+}
+
+/// Somebody watches already: give a fresh link to their page.
+async fn already(home: &Home) -> anyhow::Result<u8> {
+    let mut client = Client::connect(&home.state.socket()).await?;
+    match client.view::<Link>(Request::Link).await {
+        Ok(link) => output::print(&format!(
+            "`stead up` runs already. Its page, for this machine, once: {}\n",
+            link.url
+        ))?,
+        Err(error) => output::say(&format!("`stead up` runs already ({error}).")),
+    }
+    Ok(0)
+}
+
+/// Prints the report; unless that is all, serves and watches until told to end.
+async fn show(
+    arguments: &Up,
+    home: Home,
+    observer: Observer,
+    sight: look::Sight,
+) -> anyhow::Result<u8> {
+    output::print(&report_text::report(&sight.report, false))?;
+    if arguments.once {
+        let _ = home.record.close().await;
+        return Ok(healthy(&sight.report));
+    }
+    let home = Arc::new(home);
+    let latest = Latest::default();
+    latest.set(sight.report.at, sight.facts);
+    let period = Duration::from_secs(u64::from(arguments.every) * 60);
+    let page = (!arguments.no_page).then_some(arguments.listen);
+    let version = env!("CARGO_PKG_VERSION");
+    let service = Service::open(&home, latest.clone(), page, period, version).await?;
+    if let Some(url) = service.link()? {
+        output::print(&format!("\nThe page, for this machine, once: {url}\n"))?;
+        output::say("`stead link` gives another.");
+    }
+    output::say(&format!("Watching, every {} min. Ctrl-C ends.", arguments.every));
+    let watcher = Watcher::new(Arc::clone(&home), observer, latest);
+    service.run(watcher, tell, ended()?).await;
+    home.record.close().await;
+    output::say("Ended; all is recorded.");
+    Ok(0)
+}
+
+const fn healthy(report: &Report) -> u8 {
+    if report.counts.fail > 0 { UNHEALTHY } else { 0 }
+}
+
+/// Ready at Ctrl-C, or when a service manager or a closing terminal asks to end.
+fn ended() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    })
+}
+
+/// A line for each change, as it happens.
+fn tell(event: Event) {
+    match event {
+        Event::Changed(changes) => changes.iter().for_each(|change| output::say(&changed(change))),
+        Event::Failed(error) => {
+            output::say(&format!("error: this look failed, the next one may not: {error}"));
+        }
+    }
+}
+
+fn changed(change: &VerdictV1) -> String {
+    let word = |verdict: Option<_>| {
+        verdict.map_or_else(|| "none".to_owned(), |v: model::verdict::Verdict| v.to_string())
+    };
+    let after =
+        change.after.map_or_else(|| "gone   ".to_owned(), |after| output::verdict(after, 7));
+    let evidence =
+        if change.after.is_some() { format!(": {}", change.evidence) } else { String::new() };
+    format!("{after} {} {} (was {}){evidence}", change.check, change.subject, word(change.before))
+}
