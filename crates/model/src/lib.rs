@@ -5,6 +5,7 @@
 pub mod changes;
 pub mod check;
 pub mod checks;
+pub mod cidr;
 pub mod entry;
 pub mod facts;
 pub mod fold;

@@ -1,7 +1,10 @@
 //! `hosts/<name>.toml`: a host and what is expected of it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
+use crate::cidr::Cidr;
 use crate::host_name::HostName;
 use crate::plan::error::Error;
 
@@ -21,7 +24,7 @@ pub struct HostPlan {
     pub listen: Option<Vec<Listen>>,
     /// Networks in CIDR form that count as private: a database may be reachable from there.
     #[serde(default)]
-    pub private_networks: Vec<String>,
+    pub private_networks: Vec<Cidr>,
     /// Files that only some may read.
     #[serde(default)]
     pub secrets: Vec<Secret>,
@@ -31,6 +34,8 @@ pub struct HostPlan {
     pub maintenance: Vec<Maintenance>,
     #[serde(default)]
     pub backups: Vec<Backup>,
+    #[serde(default)]
+    pub postgres: PostgresLimits,
 }
 
 /// A port that may be reached from other machines.
@@ -55,6 +60,15 @@ pub enum Protocol {
     #[default]
     Tcp,
     Udp,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        })
+    }
 }
 
 /// A file that only some may read.
@@ -105,6 +119,36 @@ pub struct Backup {
     pub evidence: String,
 }
 
+/// How long PostgreSQL's clients may take, in seconds, before it is worth a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PostgresLimits {
+    /// A transaction or query this old is a warning.
+    pub query_warn_seconds: u32,
+    /// A transaction or query this old is a failure.
+    pub query_fail_seconds: u32,
+    /// A transaction that has been idle for this long is a failure.
+    pub idle_in_transaction_seconds: u32,
+    /// A query that has waited for another's lock for this long is a failure.
+    pub blocked_seconds: u32,
+}
+
+impl PostgresLimits {
+    /// What holds where the plan says nothing.
+    pub const USUAL: Self = Self {
+        query_warn_seconds: 300,
+        query_fail_seconds: 1800,
+        idle_in_transaction_seconds: 300,
+        blocked_seconds: 30,
+    };
+}
+
+impl Default for PostgresLimits {
+    fn default() -> Self {
+        Self::USUAL
+    }
+}
+
 impl HostPlan {
     /// Where it stands in the plan's folder.
     pub fn file(name: &HostName) -> String {
@@ -123,6 +167,7 @@ impl HostPlan {
             certificates: Vec::new(),
             maintenance: Vec::new(),
             backups: Vec::new(),
+            postgres: PostgresLimits::USUAL,
         }
     }
 
