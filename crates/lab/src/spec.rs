@@ -1,0 +1,87 @@
+//! What a machine shall be, said before it boots.
+//! What can be done with it afterwards is `Machine`'s.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use crate::fleet::Shared;
+use crate::machine::Machine;
+
+/// A machine to be; every setting has a default, and [`Spec::boot`] makes it real.
+#[must_use = "nothing boots before `boot`"]
+pub struct Spec {
+    pub(crate) fleet: Arc<Shared>,
+    pub(crate) name: String,
+    pub(crate) packages: Vec<String>,
+    pub(crate) wired: bool,
+    pub(crate) unified: bool,
+    pub(crate) memory: Option<u64>,
+    pub(crate) clock: Option<i64>,
+    pub(crate) binds: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Spec {
+    pub(crate) fn new(fleet: Arc<Shared>, name: &str) -> Self {
+        Self {
+            fleet,
+            name: name.to_owned(),
+            packages: Vec::new(),
+            wired: true,
+            unified: false,
+            memory: None,
+            clock: None,
+            binds: Vec::new(),
+        }
+    }
+
+    /// Adds Debian packages to the image; their services start with the machine.
+    pub fn packages(mut self, packages: &[&str]) -> Self {
+        self.packages.extend(packages.iter().map(|&package| package.to_owned()));
+        self
+    }
+
+    /// Leaves the machine off the fleet's network: it has `lo` and nothing else.
+    pub fn no_network(mut self) -> Self {
+        self.wired = false;
+        self
+    }
+
+    /// Shows a file or folder of this machine inside, read-only.
+    pub fn bind_ro(mut self, here: impl AsRef<Path>, inside: impl AsRef<Path>) -> Self {
+        self.binds.push((here.as_ref().to_owned(), inside.as_ref().to_owned()));
+        self
+    }
+
+    /// Caps the memory of the whole machine, in bytes; beyond it the kernel kills processes.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = Some(bytes);
+        self
+    }
+
+    /// Gives the machine cgroup v2 alone, as an installed Debian has it.
+    ///
+    /// Without this it has what the kernel below offers.
+    /// Where that is v1 or hybrid, its v2 side has no memory controller: `MemoryCurrent` is then
+    /// unknown inside, while the default has it, through v1.
+    pub fn unified(mut self) -> Self {
+        self.unified = true;
+        self
+    }
+
+    /// Shifts the wall clock that the machine's programs see, in seconds.
+    ///
+    /// The kernel has one real-time clock for all, so this is libfaketime preloaded into every
+    /// service and every command run from here.
+    /// Process 1 itself, its timers and statically linked programs keep the true time.
+    pub fn clock(mut self, seconds: i64) -> Self {
+        self.clock = Some(seconds);
+        self
+    }
+
+    /// Makes the image if there is none, gives the machine a disk of its own and boots it.
+    pub fn boot(self) -> Result<Machine> {
+        Machine::boot(self)
+    }
+}
