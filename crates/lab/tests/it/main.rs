@@ -12,9 +12,9 @@ use lab::Fleet;
 /// Everything on this machine that names a fleet: mounts, links, processes, groups.
 fn traces(id: &str) -> Vec<String> {
     let mut found = Vec::new();
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let mounts = fs::read_to_string("/proc/self/mountinfo").expect("a mount table");
     found.extend(mounts.lines().filter(|line| line.contains(id)).map(str::to_owned));
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
+    for entry in fs::read_dir("/proc").expect("processes").flatten() {
         let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).into_owned();
         if line.contains("nspawn") && line.contains(id) {
@@ -22,7 +22,7 @@ fn traces(id: &str) -> Vec<String> {
         }
     }
     let shell = "find /sys/fs/cgroup -type d -name 'stead-lab-*'; ls /run/netns; ip -o link";
-    let listed = Command::new("sh").args(["-c", shell]).output().unwrap();
+    let listed = Command::new("sh").args(["-c", shell]).output().expect("a shell");
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
     found.extend(listed.lines().filter(|line| line.contains(id)).map(str::to_owned));
     found
@@ -30,8 +30,8 @@ fn traces(id: &str) -> Vec<String> {
 
 fn id(fleet: &Fleet) -> String {
     let namespace = fleet.namespace();
-    let name = namespace.file_name().unwrap().to_str().unwrap();
-    name.strip_prefix("stead-lab-").unwrap().to_owned()
+    let name = namespace.to_string_lossy().into_owned();
+    name.rsplit('-').next().expect("a run's id ends the name").to_owned()
 }
 
 #[test]
