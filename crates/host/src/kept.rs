@@ -12,6 +12,7 @@ pub struct Kept {
     pub(crate) certificates: crate::certificates::Kept,
     pub(crate) clock: crate::clock::Kept,
     pub(crate) logs: crate::logs::Kept,
+    pub(crate) memory: crate::memory::Kept,
     pub(crate) packages: crate::packages::Kept,
     pub(crate) units: crate::units::Kept,
 }

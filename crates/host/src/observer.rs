@@ -50,7 +50,7 @@ impl Observer {
             upkeep,
         ) = tokio::join!(
             part("units", seen, crate::units::observe(&mut kept.units)),
-            part("memory", seen, crate::memory::observe()),
+            part("memory", seen, crate::memory::observe(&mut kept.memory)),
             part("network", seen, crate::network::observe()),
             part("postgres", seen, crate::postgres::observe()),
             part("storage", seen, crate::storage::observe()),
@@ -80,7 +80,7 @@ impl Observer {
     /// Takes only the readings that are cheap and move quickly.
     pub async fn measure(&mut self) -> Vec<Reading> {
         let facts = Facts {
-            memory: crate::memory::observe().await,
+            memory: crate::memory::measure().await,
             storage: crate::storage::observe().await,
             ..Facts::default()
         };

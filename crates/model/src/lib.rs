@@ -17,4 +17,5 @@ pub mod report;
 pub mod scene;
 pub mod seen;
 pub mod text;
+pub mod trend;
 pub mod verdict;
