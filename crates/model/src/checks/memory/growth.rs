@@ -230,7 +230,8 @@ mod tests {
 
     #[test]
     fn ebb_and_flow_and_a_warm_cache_are_no_leak() {
-        let tide = hours(48, |step| 500.0 + 300.0 * (step as f64 / 144.0 * 6.283).sin());
+        let tide =
+            hours(48, |step| 500.0 + 300.0 * (step as f64 / 144.0 * std::f64::consts::TAU).sin());
         assert_eq!(judged(&tide, Some(GIB))[0].verdict, Verdict::Pass);
         let warm = hours(30, |step| 800.0 * (1.0 - (-step as f64 / 12.0).exp()));
         assert_eq!(judged(&warm, Some(GIB))[0].verdict, Verdict::Pass);
