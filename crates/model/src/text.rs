@@ -56,6 +56,11 @@ pub fn bytes(count: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
+/// Writes a point in time to the second, as date(1) in UTC could: `2026-11-20 19:42:01 UTC`.
+pub fn moment(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
 /// Writes a length of time in its two largest units: `3 d 4 h`, `41 s`.
 pub fn span(seconds: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
@@ -97,6 +102,7 @@ mod tests {
         assert_eq!(span(0), "0 s");
         assert_eq!(span(3 * 86_400 + 4 * 3_600 + 5), "3 d 4 h");
         assert_eq!(span(3_605), "1 h");
+        assert_eq!(moment(jiff::Timestamp::UNIX_EPOCH), "1970-01-01 00:00:00 UTC");
     }
 
     proptest! {

@@ -8,7 +8,7 @@ use crate::check::Check;
 use crate::facts::certificates::{Certificate, Certificates, OnDisk, Served};
 use crate::scene::Scene;
 use crate::seen::Seen;
-use crate::text::span;
+use crate::text::{moment, span};
 use crate::verdict::Finding;
 
 pub(super) const CHECK: Check = Check {
@@ -149,12 +149,12 @@ fn sick(certificate: &Certificate, subject: &str, now: Timestamp) -> Option<Find
         return Some(
             Finding::fail(
                 subject,
-                format!("{who} is not valid yet: it starts at {}, in {after}", certificate.not_before),
+                format!("{who} is not valid yet: it starts at {}, in {after}", moment(certificate.not_before)),
             )
             .fix("check this machine's clock first (`timedatectl`); if it is right, make the certificate again"),
         );
     }
-    let until = certificate.not_after;
+    let until = moment(certificate.not_after);
     if left <= 0 {
         let ago = span(left.unsigned_abs());
         return Some(
@@ -209,10 +209,13 @@ fn healthy(good: &[(&Certificate, String)], now: Timestamp) -> Finding {
     Finding::pass(
         "host",
         match good.len() {
-            1 => format!("1 certificate, {place}; it expires in {left}, at {}", first.not_after),
+            1 => format!(
+                "1 certificate, {place}; it expires in {left}, at {}",
+                moment(first.not_after)
+            ),
             many => format!(
                 "{many} certificates; the first to expire is {place}, in {left}, at {}",
-                first.not_after
+                moment(first.not_after)
             ),
         },
     )

@@ -9,6 +9,7 @@ use crate::facts::files::shown;
 use crate::plan::host;
 use crate::scene::Scene;
 use crate::seen::Seen;
+use crate::text::moment;
 use crate::verdict::Finding;
 
 pub(super) const CHECK: Check = Check {
@@ -168,11 +169,11 @@ fn stale(socket: &Served, served: &Certificate, file: &OnDisk, held: &Certificat
              the service was not reloaded since",
             who(served),
             served.short(),
-            served.not_after,
+            moment(served.not_after),
             file.path,
             held.short(),
-            held.not_before,
-            held.not_after,
+            moment(held.not_before),
+            moment(held.not_after),
         ),
     )
     .fix(reload)
@@ -190,7 +191,7 @@ fn stranger(socket: &Served, served: &Certificate, blind: bool) -> Finding {
             "serves {} (SHA-256 {}…, valid until {}); {why}",
             who(served),
             served.short(),
-            served.not_after
+            moment(served.not_after)
         ),
     )
     .fix(if blind {

@@ -4,7 +4,7 @@ use crate::check::Check;
 use crate::facts::clock::{Jump, Looks};
 use crate::scene::Scene;
 use crate::seen::Seen;
-use crate::text::span;
+use crate::text::{moment, span};
 use crate::verdict::Finding;
 
 pub(super) const CHECK: Check = Check {
@@ -50,9 +50,9 @@ fn judge(scene: &Scene<'_>) -> Vec<Finding> {
                     format!(
                         "it says {}, but {} was written at {}, {} later: the clock is behind, or \
                          was ahead when that was written",
-                        scene.now,
+                        moment(scene.now),
                         witness.path,
-                        witness.modified,
+                        moment(witness.modified),
                         span(behind.unsigned_abs())
                     ),
                 )
@@ -61,7 +61,7 @@ fn judge(scene: &Scene<'_>) -> Vec<Finding> {
         }
     }
     let not_behind = match witness {
-        Some(witness) => format!("not behind {}, of {}", witness.path, witness.modified),
+        Some(witness) => format!("not behind {}, of {}", witness.path, moment(witness.modified)),
         None => "no file of the system to compare it with was found".to_owned(),
     };
     let Some(Looks { last, shift_seconds, jump, .. }) = looks else {
@@ -76,13 +76,17 @@ fn judge(scene: &Scene<'_>) -> Vec<Finding> {
         (None, Some(last), Some(shift)) => Finding::pass(
             "clock",
             format!(
-                "{not_behind}; since the last look, at {last}, it moved by {shift:.3} s against the \
-                 time since boot"
+                "{not_behind}; since the last look, at {}, it moved by {shift:.3} s against the \
+                 time since boot",
+                moment(*last)
             ),
         ),
         (None, Some(last), None) => Finding::pass(
             "clock",
-            format!("{not_behind}; the last look, at {last}, was before the machine started"),
+            format!(
+                "{not_behind}; the last look, at {}, was before the machine started",
+                moment(*last)
+            ),
         ),
     }]
 }
@@ -95,8 +99,10 @@ fn jumped(jump: &Jump, uptime: u64) -> Finding {
     } else {
         span(jump.seconds.abs() as u64)
     };
-    let evidence =
-        format!("it jumped {direction} by {size}; seen {ago} ago, when it said {}", jump.at);
+    let evidence = format!(
+        "it jumped {direction} by {size}; seen {ago} ago, when it said {}",
+        moment(jump.at)
+    );
     if jump.seconds > 0.0 && uptime.saturating_sub(jump.ago_seconds) < SETTLING {
         return Finding::pass(
             "clock",

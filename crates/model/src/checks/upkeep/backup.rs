@@ -6,7 +6,7 @@ use crate::facts::upkeep::Found;
 use crate::plan::host::Backup;
 use crate::scene::Scene;
 use crate::seen::Seen;
-use crate::text::{bytes, span};
+use crate::text::{bytes, moment, span};
 use crate::verdict::Finding;
 
 pub(super) const CHECK: Check = Check {
@@ -88,8 +88,9 @@ fn sick(one: &Backup, scene: &Scene<'_>, fresh: &mut Vec<String>) -> Option<Find
             Finding::unknown(
                 subject,
                 format!(
-                    "the time of its evidence {path}, {modified}, lies {} in the future: its age \
+                    "the time of its evidence {path}, {}, lies {} in the future: its age \
                      cannot be told",
+                    moment(*modified),
                     span(age.unsigned_abs())
                 ),
             )
@@ -100,7 +101,8 @@ fn sick(one: &Backup, scene: &Scene<'_>, fresh: &mut Vec<String>) -> Option<Find
     // One and a half periods, in whole seconds.
     if age > i64::from(one.period_hours) * 5400 {
         return fail(format!(
-            "the last evidence is {old} old ({path}, {modified}); a backup is due every {period}"
+            "the last evidence is {old} old ({path}, {}); a backup is due every {period}",
+            moment(*modified)
         ));
     }
     fresh.push(format!("{subject}: evidence {old} old, {}, due every {period}", bytes(*size)));

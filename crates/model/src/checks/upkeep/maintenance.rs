@@ -5,7 +5,7 @@ use crate::facts::files::shown;
 use crate::plan::host::Maintenance;
 use crate::scene::Scene;
 use crate::seen::Seen;
-use crate::text::span;
+use crate::text::{moment, span};
 use crate::verdict::Finding;
 
 pub(super) const CHECK: Check = Check {
@@ -65,7 +65,7 @@ fn sick(one: &Maintenance, scene: &Scene<'_>, set: &mut Vec<String>) -> Option<F
                 flag,
                 format!(
                     "the flag is set, and its time {} lies {} in the future: its age cannot be told",
-                    found.modified,
+                    moment(found.modified),
                     span(age.unsigned_abs())
                 ),
             )
@@ -79,7 +79,7 @@ fn sick(one: &Maintenance, scene: &Scene<'_>, set: &mut Vec<String>) -> Option<F
                 flag,
                 format!(
                     "maintenance mode has been on for {stood}, since {}; its window is {allowed}",
-                    found.modified
+                    moment(found.modified)
                 ),
             )
             .fix(format!("if the work is done: rm {flag}")),
