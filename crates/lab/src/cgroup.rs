@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use rustix::process::Pid;
 
 /// One machine's groups, one in each hierarchy.
 pub(crate) struct Groups {
@@ -51,6 +52,21 @@ impl Groups {
     }
 }
 
+/// Makes a group inside a machine, beside its `init.scope`, for commands that come from outside.
+///
+/// They are then the machine's in every respect: its limits hold, and no path leads out of it.
+pub(crate) fn scope(leader: Pid) -> Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for (mount, path) in of(&leader.as_raw_pid().to_string())? {
+        let top = if path.ends_with("init.scope") { path.parent() } else { Some(path.as_path()) };
+        let folder = mount.join(top.unwrap_or(Path::new(""))).join("lab.scope");
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make the control group `{}`", folder.display()))?;
+        folders.push(folder);
+    }
+    Ok(folders)
+}
+
 /// Removes what groups a run left.
 pub(crate) fn remove(id: &str) {
     for own in own().unwrap_or_default() {
@@ -85,19 +101,23 @@ fn prune_once(folder: &Path) {
 
 /// This process's own group in each hierarchy.
 fn own() -> Result<Vec<PathBuf>> {
-    let read = |path| fs::read_to_string(path).with_context(|| format!("cannot read `{path}`"));
-    let found = hierarchies(&read("/proc/self/cgroup")?, &read("/proc/self/mounts")?);
     // In a cgroup namespace the path may lead above the mount; the mount's root is then ours.
     let folder = |(mount, path): (PathBuf, PathBuf)| {
         let own = mount.join(path);
         if own.is_dir() { own } else { mount }
     };
-    Ok(found.into_iter().map(folder).collect())
+    Ok(of("self")?.into_iter().map(folder).collect())
 }
 
-/// Pairs each hierarchy's mount point with the path of this process in it.
+fn of(process: &str) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let read =
+        |path: &str| fs::read_to_string(path).with_context(|| format!("cannot read `{path}`"));
+    Ok(hierarchies(&read(&format!("/proc/{process}/cgroup"))?, &read("/proc/self/mounts")?))
+}
+
+/// Pairs each hierarchy's mount point with the path of a process in it.
 ///
-/// Reads `/proc/self/cgroup` (cgroups(7)) and `/proc/self/mounts` (proc(5)).
+/// Reads `/proc/PID/cgroup` (cgroups(7)) and `/proc/self/mounts` (proc(5)).
 /// `cpuset` is left out: a new group in it takes no process before it is given processors.
 fn hierarchies(groups: &str, mounts: &str) -> Vec<(PathBuf, PathBuf)> {
     let mut found = Vec::new();

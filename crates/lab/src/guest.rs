@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::cgroup::Groups;
+use crate::cgroup::{self, Groups};
 use crate::command::{self, Input};
 use crate::place;
 
@@ -48,6 +48,7 @@ pub(crate) struct Guest {
     nspawn: Child,
     leader: Pid,
     groups: Option<Groups>,
+    scope: Vec<PathBuf>,
 }
 
 impl Guest {
@@ -61,10 +62,10 @@ impl Guest {
         let deadline = Instant::now() + BOOT;
         let booted = leader(&mut nspawn, deadline).and_then(|leader| {
             ready(leader, deadline)?;
-            Ok(leader)
+            Ok((leader, cgroup::scope(leader)?))
         });
         match booted {
-            Ok(leader) => Ok(Self { nspawn, leader, groups }),
+            Ok((leader, scope)) => Ok(Self { nspawn, leader, groups, scope }),
             Err(error) => {
                 end(&mut nspawn, None);
                 if let Some(groups) = &groups {
@@ -80,7 +81,7 @@ impl Guest {
 
     /// A command inside, with a clean environment; `words` must not be empty.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
-        inside(self.leader, words)
+        inside(self.leader, &self.scope, words)
     }
 
     /// Ends every process of the machine at once, by SIGKILL to its process 1.
@@ -105,9 +106,7 @@ impl Guest {
 }
 
 fn start(boot: &Boot, groups: Option<&Groups>) -> Result<Child> {
-    let mut command = Command::new("sh");
-    let folders = groups.map(Groups::folders).unwrap_or_default();
-    command.args(["-c", JOIN, "sh"]).arg(folders.len().to_string()).args(folders);
+    let mut command = join(groups.map(Groups::folders).unwrap_or_default());
     command.arg("nsenter").arg(format!("--net={}", boot.namespace.display()));
     command
         .args(["systemd-nspawn", "--register=no", "--settings=no", "--capability=CAP_NET_ADMIN"])
@@ -170,7 +169,7 @@ fn leader(nspawn: &mut Child, deadline: Instant) -> Result<Pid> {
 fn ready(leader: Pid, deadline: Instant) -> Result<()> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let mut ask = inside(leader, &["systemctl", "is-system-running", "--wait"]);
+        let mut ask = inside(leader, &[], &["systemctl", "is-system-running", "--wait"]);
         // Until systemd and the bus are up it answers `offline` or not at all.
         let said = command::run(&mut ask, Input::Nothing, left.min(LIMIT))
             .map(|answer| answer.text().stdout)
@@ -183,9 +182,17 @@ fn ready(leader: Pid, deadline: Instant) -> Result<()> {
     }
 }
 
-fn inside(leader: Pid, words: &[&str]) -> Command {
-    let mut command = Command::new("nsenter");
+/// A shell that joins control groups and becomes the program that the caller adds.
+fn join(folders: &[PathBuf]) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", JOIN, "sh"]).arg(folders.len().to_string()).args(folders);
     command
+}
+
+fn inside(leader: Pid, scope: &[PathBuf], words: &[&str]) -> Command {
+    let mut command = join(scope);
+    command
+        .arg("nsenter")
         .arg(format!("--target={}", leader.as_raw_pid()))
         .args(["--all", "--"])
         .args(words)

@@ -23,7 +23,8 @@ use crate::spec::Spec;
 /// How long a command inside may take unless the caller says otherwise.
 const LIMIT: Duration = Duration::from_secs(120);
 
-const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+/// The loader puts the architecture's folder in place of `$LIB`, ld.so(8).
+const FAKETIME: &str = "/usr/$LIB/faketime/libfaketime.so.1";
 
 /// A Debian machine; it is taken down when this value goes.
 pub struct Machine {

@@ -3,14 +3,13 @@
 
 use std::env;
 use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cgroup;
@@ -18,6 +17,14 @@ use crate::command::{self, Input};
 use crate::network;
 
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// Kills a run's machines once the process that wrote to it is gone, however it went.
+///
+/// A test that is killed drops nothing; its disks are swept later, but its machines would run on.
+const WATCH: &str = "cat >/dev/null\n\
+    for line in $(grep -lzs \"^--directory=$1/\" /proc/[0-9]*/cmdline); do\n\
+    folder=${line%/cmdline}; kill -KILL $(cat $folder/task/*/children) ${folder#/proc/}\n\
+    done";
 
 /// The folder that outlives every run: `$STEAD_LAB_CACHE`, or `stead-lab` in the user's cache.
 pub(crate) fn cache() -> Result<PathBuf> {
@@ -43,6 +50,7 @@ pub(crate) fn lock(path: &Path) -> Result<File> {
 pub(crate) struct Run {
     pub id: String,
     pub folder: PathBuf,
+    watch: Child,
     _alive: File,
 }
 
@@ -56,12 +64,23 @@ impl Run {
         let folder = runs.join(&id);
         fs::create_dir(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
         let alive = lock(&folder.join("alive"))?;
-        Ok(Self { id, folder, _alive: alive })
+        let mut watch = Command::new("sh");
+        watch.args(["-c", WATCH, "sh"]).arg(&folder).process_group(0);
+        watch.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let watch = watch.spawn().context("cannot start the fleet's watch")?;
+        Ok(Self { id, folder, watch, _alive: alive })
     }
 
     /// Takes down whatever of the fleet is left; a second call finds nothing to do.
     pub(crate) fn clear(&self) -> Result<()> {
         clear(&self.folder, &self.id)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        drop(self.watch.stdin.take());
+        let _ = command::wait(&mut self.watch, LIMIT);
     }
 }
 
@@ -130,17 +149,12 @@ fn clear(folder: &Path, id: &str) -> Result<()> {
 
 /// Removes a folder that holds no mount.
 ///
-/// Refuses when another file system begins inside it: a forgotten bind mount would lose its files.
+/// Refuses when another file system begins inside it, whose files would go as well.
 pub(crate) fn remove(folder: &Path) -> Result<()> {
-    let device = folder.symlink_metadata().map(|metadata| metadata.dev());
-    match device {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        _ => anyhow::ensure!(
-            mounts(folder)?.is_empty(),
-            "`{}` still holds mounts: not removed",
-            folder.display()
-        ),
+    if !folder.exists() {
+        return Ok(());
     }
+    ensure!(mounts(folder)?.is_empty(), "`{}` still holds mounts: not removed", folder.display());
     fs::remove_dir_all(folder).with_context(|| format!("cannot remove `{}`", folder.display()))
 }
 
