@@ -187,9 +187,9 @@ impl StandIn {
 
     fn meters(&self) -> Vec<Meter> {
         let mut meters = vec![
-            Meter::new("filesystem_available_bytes", "/"),
+            Meter::new("filesystem_avail_bytes", "/"),
             Meter::new("memory_available_bytes", "host"),
-            Meter::new("pressure_memory_ratio", "host"),
+            Meter::new("pressure_memory_full_ratio", "host"),
             Meter::new("units_failed", "host"),
         ];
         meters.extend((0..40).map(|n| {
