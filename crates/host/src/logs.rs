@@ -1,13 +1,225 @@
-//! Observes: logs.
+//! Observes the journal: reads on from where it stopped and folds the lines to templates.
+//!
+//! Leaves out what makes a template and what is new, which are the model's.
 
+mod cursor;
+mod export;
+mod journalctl;
+mod reach;
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use model::facts::logs::{Digest, moment};
+use model::folder::{Folder, Line};
 use model::seen::Seen;
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
+
+use crate::logs::cursor::Cursor;
+use crate::logs::export::Entry;
+use crate::logs::journalctl::{End, Start};
+use crate::logs::reach::Reach;
+
+/// The first run learns from so many of the newest lines at most.
+const LEARNED: usize = 200_000;
+/// When too much was missed, the reading goes on at so many of the newest lines.
+const RESUMED: usize = 50_000;
+/// A run that is cut and further behind than this skips the rest, in microseconds.
+const TOO_FAR: u64 = 24 * 3_600 * 1_000_000;
+/// How long a run reads: the first, and each after it.
+const FIRST_BUDGET: Duration = Duration::from_millis(2_500);
+const BUDGET: Duration = Duration::from_millis(700);
+/// No more boots are told apart.
+const MOST_BOOTS: usize = 100;
+/// The priority of a line that has none (syslog(3)).
+const INFO: u8 = 6;
+/// The kind of the message that a program dumped core (systemd's sd-messages.h).
+const COREDUMP: &str = "fc2e22bc6ee647b6b90729ab34a250b1";
 
 /// What is remembered from one run to the next.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Kept {}
-
-pub(crate) async fn observe(_kept: &mut Kept) -> Seen<model::facts::logs::Digest> {
-    Default::default()
+pub(crate) struct Kept {
+    folder: Folder,
+    /// The last entry that was folded.
+    cursor: Option<Cursor>,
+    /// Its time, in microseconds since 1970.
+    until: u64,
+    /// The last run was cut so far from the end that this one skips to the newest lines.
+    skip: bool,
 }
+
+pub(crate) async fn observe(kept: &mut Kept) -> Seen<Digest> {
+    let reach = reach::reach();
+    if reach.readable == 0 {
+        return Seen::unseen(if reach.closed > 0 {
+            "no journal file may be read by this user; root and the group systemd-journal may"
+        } else {
+            "no journal: neither /var/log/journal nor /run/log/journal holds a file of this \
+             machine (does systemd-journald run here?)"
+        });
+    }
+    // A task of its own, so that what else is observed meanwhile does not use up its time; it
+    // ends with this future. What is remembered changes only when a run is done.
+    let mut run = JoinSet::new();
+    let mut next = kept.clone();
+    let now = u64::try_from(Timestamp::now().as_microsecond()).unwrap_or(0);
+    run.spawn(async move {
+        let digest = next.run(now, &reach).await;
+        (next, digest)
+    });
+    match run.join_next().await {
+        Some(Ok((next, digest))) => {
+            *kept = next;
+            digest
+        }
+        Some(Err(error)) => Seen::unseen(format!("the reader of the journal failed: {error}")),
+        None => Seen::unseen("the reader of the journal did not start"),
+    }
+}
+
+impl Kept {
+    async fn run(&mut self, now: u64, reach: &Reach) -> Seen<Digest> {
+        self.folder.begin();
+        let mut notes = Vec::new();
+        let first = self.cursor.is_none();
+        let mut reading = Reading::new(self);
+        let end = reading.read(&mut notes).await;
+        let Reading { boots, lines, met, .. } = reading;
+        match &end {
+            End::Whole => self.folder.reached_end(),
+            End::Cut => self.skip = now.saturating_sub(self.until) > TOO_FAR,
+            End::Broken(reason) if lines == 0 && !met => return Seen::unseen(reason.clone()),
+            End::Broken(reason) => {
+                notes.push(format!("the journal was read only in part: {reason}"));
+                // If nothing can be read after the cursor, the next run goes around the place.
+                self.skip = lines == 0;
+            }
+        }
+        if first && lines >= LEARNED as u64 {
+            notes.push(format!("of what was logged before, only the newest {LEARNED} lines"));
+        }
+        if !reach.lasting {
+            notes.push("the journal is kept in memory only and ends with this boot".to_owned());
+        }
+        let behind = (end != End::Whole).then(|| now.saturating_sub(self.until) / 1_000_000);
+        Seen::Seen(Digest {
+            read_until: (self.until > 0).then(|| moment(self.until)),
+            boots: u32::try_from(boots.len()).unwrap_or(u32::MAX),
+            behind_seconds: behind,
+            limited: (reach.closed > 0).then(|| {
+                format!(
+                    "{} of {} journal files are closed to this user: only its own lines are read",
+                    reach.closed,
+                    reach.closed + reach.readable
+                )
+            }),
+            notes,
+            ..self.folder.digest()
+        })
+    }
+}
+
+/// One run's way through the journal.
+struct Reading<'a> {
+    kept: &'a mut Kept,
+    /// Where the run started: what came before was folded already.
+    start: Option<Cursor>,
+    /// The entry at which the last run stopped was met.
+    met: bool,
+    /// Lines folded.
+    lines: u64,
+    boots: BTreeSet<Vec<u8>>,
+    last: Vec<u8>,
+}
+
+impl<'a> Reading<'a> {
+    fn new(kept: &'a mut Kept) -> Self {
+        let start = kept.cursor.clone();
+        Self { kept, start, met: false, lines: 0, boots: BTreeSet::new(), last: Vec::new() }
+    }
+
+    async fn read(&mut self, notes: &mut Vec<String>) -> End {
+        let budget = if self.kept.folder.learning() { FIRST_BUDGET } else { BUDGET };
+        let Some(cursor) = self.start.clone() else {
+            return self.follow(&Start::Newest(LEARNED), budget).await;
+        };
+        let since = moment(self.kept.until);
+        if std::mem::take(&mut self.kept.skip) {
+            notes.push(format!(
+                "too far behind: of the lines after {since} at most the newest {RESUMED} are read"
+            ));
+            return self.follow(&Start::Newest(RESUMED), budget).await;
+        }
+        let end = self.follow(&Start::Cursor(cursor.to_string()), budget).await;
+        if self.met {
+            return end;
+        }
+        notes.push(format!(
+            "the last line read, of {since}, is no longer in the journal; lines after it may be \
+             missed"
+        ));
+        if self.lines > 0 { end } else { self.follow(&Start::Newest(RESUMED), budget).await }
+    }
+
+    async fn follow(&mut self, start: &Start, budget: Duration) -> End {
+        let end = journalctl::read(start, budget, &mut |entry: &Entry| self.fold(entry)).await;
+        if let Some(cursor) = Cursor::new(&self.last) {
+            self.kept.cursor = Some(cursor);
+        }
+        end
+    }
+
+    fn fold(&mut self, entry: &Entry) {
+        if let Some(start) = &self.start {
+            self.met |= start.is(&entry.cursor);
+            if start.covers(&entry.cursor) {
+                return;
+            }
+        }
+        let Some(at) = entry.at() else { return };
+        self.lines += 1;
+        self.kept.until = at;
+        self.last.clone_from(&entry.cursor);
+        if self.boots.len() < MOST_BOOTS && !self.boots.contains(&entry.boot) {
+            self.boots.insert(entry.boot.clone());
+        }
+        let (source, message_id) = origin(entry);
+        self.kept.folder.fold(&Line {
+            at,
+            source: &source,
+            priority: match entry.priority[..] {
+                [level @ b'0'..=b'7'] => level - b'0',
+                _ => INFO,
+            },
+            message_id,
+            text: if entry.message.is_empty() { b"(no message)" } else { &entry.message },
+        });
+    }
+}
+
+/// Where an entry comes from, and what kind it says to be. Only what journald itself vouches for
+/// (fields that begin with `_`) is believed, and what the service manager says of its units.
+fn origin(entry: &Entry) -> (Cow<'_, str>, Option<&str>) {
+    let id = std::str::from_utf8(&entry.message_id).ok().filter(|id| id.len() == 32);
+    let source = match &entry.transport[..] {
+        b"kernel" => &b"kernel"[..],
+        b"audit" => b"audit",
+        // A dump's kind is the same whatever program dumped: its text says which.
+        _ if id == Some(COREDUMP) && !entry.dumped.is_empty() => {
+            return (String::from_utf8_lossy(&entry.dumped), None);
+        }
+        _ if entry.unit == b"init.scope" && !entry.about.is_empty() => &entry.about,
+        _ => [&entry.unit, &entry.identifier, &entry.command]
+            .into_iter()
+            .find(|name| !name.is_empty())
+            .map_or(&b"unknown"[..], |name| &name[..]),
+    };
+    (String::from_utf8_lossy(source), id)
+}
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,7 @@ pub fn printable(text: &str, longest: usize) -> String {
     clean
 }
 
-fn harmful(character: char) -> bool {
+pub(crate) fn harmful(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')

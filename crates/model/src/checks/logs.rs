@@ -1,5 +1,205 @@
-//! Checks on logs.
+//! Checks on logs: what is new, and what comes ten times as often.
+
+use std::collections::BTreeMap;
 
 use crate::check::Check;
+use crate::facts::logs::{Digest, Novelty, Template, priority};
+use crate::folder::BASELINE;
+use crate::scene::Scene;
+use crate::seen::Seen;
+use crate::text::printable;
+use crate::verdict::{Finding, Verdict};
 
-pub(super) const CHECKS: &[Check] = &[];
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        name: "log-novelty",
+        title: "No kind of warning or error appears in the journal that was never there before",
+        asks: "The journal is folded to templates: lines of one unit that differ only in numbers, \
+            addresses, names in quotes and the like are one. A template of priority warning or \
+            worse that was never seen before is told once, in the run that meets it: warn, and \
+            fail from critical on. Lines below warning are in the digest and give no verdict. \
+            Unknown on the first run, which only learns, and where the journal cannot be read \
+            or only in part.",
+        commands: &[
+            "journalctl -p warning --since '1 hour ago'",
+            "journalctl -p warning -o verbose --since '1 hour ago' -u UNIT",
+            "stead logs digest",
+        ],
+        mend: "Read the lines around the new one (journalctl -u UNIT --since …) and mend what they \
+            tell of. Nothing needs to be silenced: the next run knows the template.",
+        judge: novelty,
+    },
+    Check {
+        name: "log-rate",
+        title: "No kind of message comes ten times as often as usual",
+        asks: "For each template the lines within an hour are compared with its mean over past \
+            hours, by the journal's own times and counting only hours that had lines. Warn when an \
+            hour has at least 30 lines, ten times the mean and three times the busiest hour of \
+            late, whatever the priority; told once, and again only after it has calmed. Unknown \
+            until there are six hours to compare with, and where the journal cannot be read.",
+        commands: &[
+            "journalctl -u UNIT --since '1 hour ago' | wc -l",
+            "journalctl -u UNIT --since '2 hours ago' --until '1 hour ago' | wc -l",
+            "stead logs digest",
+        ],
+        mend: "See what the unit is so busy with (journalctl -u UNIT --since '1 hour ago'): a loop \
+            of restarts, a scan from outside, a client gone wild. If the new rate is right, \
+            nothing needs doing: it becomes the usual one.",
+        judge: rate,
+    },
+];
+
+/// How many templates a finding names, and how much of each.
+const NAMED: usize = 3;
+const SHOWN: usize = 140;
+
+fn novelty(scene: &Scene<'_>) -> Vec<Finding> {
+    let digest = match &scene.facts.logs {
+        Seen::Seen(digest) => digest,
+        Seen::Unseen(reason) => return vec![Finding::unknown("host", reason)],
+    };
+    let mut findings = limits(digest);
+    if digest.learning {
+        findings.push(Finding::unknown("host", learned(digest)));
+        return findings;
+    }
+    let fresh = digest.templates.iter().filter(|t| t.novelty == Novelty::New);
+    for (source, templates) in by_source(fresh.filter(|t| t.priority <= 4)) {
+        let worst = templates.iter().map(|t| t.priority).min().unwrap_or(4);
+        let verdict = if worst <= 2 { Verdict::Fail } else { Verdict::Warn };
+        let lines: Vec<String> = templates
+            .iter()
+            .take(NAMED)
+            .map(|template| {
+                let sample = printable(&template.sample, SHOWN);
+                format!("{} × {}: {sample}", template.in_run, priority(template.priority))
+            })
+            .collect();
+        let kinds = if templates.len() == 1 { "kind" } else { "kinds" };
+        let more = more(templates.len());
+        let evidence =
+            format!("{} new {kinds} of message: {}{more}", templates.len(), lines.join("; "));
+        findings.push(finding(verdict, source, &evidence));
+    }
+    if findings.is_empty() {
+        let quiet = match digest.new {
+            0 => "none new".to_owned(),
+            new => format!("{new} new, none a warning or worse"),
+        };
+        findings.push(Finding::pass("host", format!("{}: {quiet}", read(digest))));
+    }
+    findings
+}
+
+fn rate(scene: &Scene<'_>) -> Vec<Finding> {
+    let digest = match &scene.facts.logs {
+        Seen::Seen(digest) => digest,
+        Seen::Unseen(reason) => return vec![Finding::unknown("host", reason)],
+    };
+    let mut findings = limits(digest);
+    if digest.learning {
+        findings.push(Finding::unknown("host", learned(digest)));
+        return findings;
+    }
+    let bursts = digest.templates.iter().filter(|t| matches!(t.novelty, Novelty::Burst { .. }));
+    for (source, templates) in by_source(bursts) {
+        let lines: Vec<String> =
+            templates.iter().take(NAMED).filter_map(|template| burst(template)).collect();
+        let evidence = format!("{}{}", lines.join("; "), more(templates.len()));
+        findings.push(finding(Verdict::Warn, source, &evidence));
+    }
+    if findings.is_empty() {
+        findings.push(if digest.hours <= BASELINE {
+            let hours = digest.hours;
+            let reason = format!(
+                "the journal was followed for {hours} of the {BASELINE} hours that rates are \
+                 compared with"
+            );
+            Finding::unknown("host", reason)
+        } else {
+            let hours = digest.hours;
+            Finding::pass(
+                "host",
+                format!("{}: none ten times as often as over the last {hours} hours", read(digest)),
+            )
+        });
+    }
+    findings
+}
+
+/// What stands in the way of a pass.
+fn limits(digest: &Digest) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(reason) = &digest.limited {
+        findings.push(
+            Finding::unknown("journal", reason)
+                .fix("run stead as root, or: usermod -aG systemd-journal USER"),
+        );
+    }
+    if let (false, Some(seconds)) = (digest.learning, digest.behind_seconds) {
+        let span = crate::text::span(seconds);
+        let reason =
+            format!("the last {span} of the journal are not read yet; the next run goes on");
+        findings.push(Finding::unknown("journal", reason));
+    }
+    findings
+}
+
+fn learned(digest: &Digest) -> String {
+    let since = digest.read_from.map_or_else(|| "the start".to_owned(), |at| at.to_string());
+    let behind = digest.behind_seconds.map_or_else(String::new, |seconds| {
+        format!("; {} are still to be read", crate::text::span(seconds))
+    });
+    format!(
+        "learned {} templates from {} lines since {since}{behind}; the next run compares with them",
+        digest.known, digest.lines_in_all
+    )
+}
+
+fn read(digest: &Digest) -> String {
+    format!("{} lines read, {} kinds of message known", digest.lines, digest.known)
+}
+
+fn burst(template: &Template) -> Option<String> {
+    let Novelty::Burst { hour, count, before } = &template.novelty else { return None };
+    let sample = printable(&template.sample, SHOWN);
+    Some(format!("{count} lines in the hour from {hour}, {before:.1} an hour before: {sample}"))
+}
+
+fn more(count: usize) -> String {
+    if count > NAMED { format!("; and {} more", count - NAMED) } else { String::new() }
+}
+
+fn finding(verdict: Verdict, source: &str, evidence: &str) -> Finding {
+    let finding = match verdict {
+        Verdict::Fail => Finding::fail(source, evidence),
+        _ => Finding::warn(source, evidence),
+    };
+    finding.fix(if source == "kernel" {
+        "journalctl -k --since '1 hour ago'".to_owned()
+    } else if source.contains('.') {
+        format!("journalctl --since '1 hour ago' -u {}", quoted(&source.replace("<n>", "*")))
+    } else {
+        format!("journalctl --since '1 hour ago' -t {}", quoted(source))
+    })
+}
+
+/// Safe to paste into a shell: a program's name is whatever the program says.
+fn quoted(source: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'@');
+    if source.bytes().all(plain) {
+        source.to_owned()
+    } else {
+        format!("'{}'", source.replace('\'', "'\\''"))
+    }
+}
+
+fn by_source<'a>(
+    templates: impl Iterator<Item = &'a Template>,
+) -> BTreeMap<&'a str, Vec<&'a Template>> {
+    let mut sources: BTreeMap<&str, Vec<&Template>> = BTreeMap::new();
+    for template in templates {
+        sources.entry(&template.source).or_default().push(template);
+    }
+    sources
+}
