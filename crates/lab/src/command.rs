@@ -126,10 +126,12 @@ pub(crate) fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStat
     }
 }
 
+/// Names a command; where one leads to another by `--`, the other is the one meant.
 fn describe(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy()];
     words.extend(command.get_args().map(|word| word.to_string_lossy()));
-    words.join(" ")
+    let first = words.iter().position(|word| word == "--").map_or(0, |found| found + 1);
+    words[first..].join(" ")
 }
 
 /// One output of a command, read by a thread so that neither pipe can fill up.

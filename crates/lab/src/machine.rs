@@ -122,11 +122,10 @@ impl Machine {
     pub fn command(&self, words: &[&str]) -> Result<Command> {
         let guest = self.guest();
         let guest = guest.as_ref().with_context(|| format!("`{}` is not running", self.name))?;
-        let mut command = guest.command(words);
-        if let Some(seconds) = self.clock {
-            command.env("LD_PRELOAD", FAKETIME).env("FAKETIME", offset(seconds));
-        }
-        Ok(command)
+        let clock = self.clock.map(|seconds| [vec!["env".to_owned()], clock(seconds)].concat());
+        let mut all: Vec<&str> = clock.iter().flatten().map(String::as_str).collect();
+        all.extend(words);
+        Ok(guest.command(&all))
     }
 
     /// Writes a file, and makes the folders above it.
@@ -266,15 +265,15 @@ impl Machine {
         let mut files =
             vec![("hostname", format!("{name}\n")), ("hosts", hosts), ("machine-id", id)];
         if let Some(seconds) = self.clock {
-            fs::create_dir_all(etc.join("systemd/system.conf.d"))?;
-            let line = format!(
-                "[Manager]\nDefaultEnvironment=LD_PRELOAD={FAKETIME} \"FAKETIME={}\"\n",
-                offset(seconds)
-            );
+            let line = format!("[Manager]\nDefaultEnvironment={}\n", clock(seconds).join(" "));
             files.push(("systemd/system.conf.d/lab-clock.conf", line));
+            // systemd's own event loop refuses a shifted clock, and the journal would not start.
+            let line = "[Service]\nUnsetEnvironment=LD_PRELOAD\n".to_owned();
+            files.push(("systemd/system/systemd-.service.d/lab-clock.conf", line));
         }
         for (file, contents) in files {
             let path = etc.join(file);
+            fs::create_dir_all(path.parent().unwrap_or(&etc))?;
             fs::write(&path, contents)
                 .with_context(|| format!("cannot write `{}`", path.display()))?;
         }
@@ -306,7 +305,11 @@ impl Drop for Machine {
     }
 }
 
-/// How libfaketime wants a shift said.
-fn offset(seconds: i64) -> String {
-    format!("{seconds:+}")
+/// The environment in which libfaketime shifts the wall clock, and no other clock.
+fn clock(seconds: i64) -> Vec<String> {
+    vec![
+        format!("LD_PRELOAD={FAKETIME}"),
+        format!("FAKETIME={seconds:+}"),
+        "FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned(),
+    ]
 }

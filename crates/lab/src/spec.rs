@@ -74,7 +74,9 @@ impl Spec {
     ///
     /// The kernel has one real-time clock for all, so this is libfaketime preloaded into every
     /// service and every command run from here.
-    /// Process 1 itself, its timers and statically linked programs keep the true time.
+    /// Process 1 and its timers, systemd's own services (so the journal's stamps too) and
+    /// statically linked programs keep the true time.
+    /// Run systemd's tools that wait as `env -u LD_PRELOAD …`: their event loop fails otherwise.
     pub fn clock(mut self, seconds: i64) -> Self {
         self.clock = Some(seconds);
         self

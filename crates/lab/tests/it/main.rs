@@ -1,38 +1,14 @@
 //! The lab against itself, on real machines.
 //! What the machines are for is tested where it is built.
 
+mod left;
+
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
 use lab::Fleet;
-
-/// Everything on this machine that names a fleet: mounts, links, processes, groups.
-fn traces(id: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mounts = fs::read_to_string("/proc/self/mountinfo").expect("a mount table");
-    found.extend(mounts.lines().filter(|line| line.contains(id)).map(str::to_owned));
-    for entry in fs::read_dir("/proc").expect("processes").flatten() {
-        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        let line = String::from_utf8_lossy(&line).into_owned();
-        if line.contains("nspawn") && line.contains(id) {
-            found.push(line);
-        }
-    }
-    let shell = "find /sys/fs/cgroup -type d -name 'stead-lab-*'; ls /run/netns; ip -o link";
-    let listed = Command::new("sh").args(["-c", shell]).output().expect("a shell");
-    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
-    found.extend(listed.lines().filter(|line| line.contains(id)).map(str::to_owned));
-    found
-}
-
-fn id(fleet: &Fleet) -> String {
-    let namespace = fleet.namespace();
-    let name = namespace.to_string_lossy().into_owned();
-    name.rsplit('-').next().expect("a run's id ends the name").to_owned()
-}
 
 #[test]
 fn two_machines_see_each_other_and_nobody_else() -> Result<()> {
@@ -125,29 +101,59 @@ fn files_and_output_pass_through_unchanged() -> Result<()> {
 }
 
 #[test]
-fn nothing_is_left_when_a_fleet_goes() -> Result<()> {
-    let Some(fleet) = Fleet::new("gone")? else { return Ok(()) };
-    let id = id(&fleet);
-    let machine = fleet.machine("a").boot()?;
-    machine.must("systemd-run sleep 1000")?;
-    let folder = machine.must("true").map(|_| traces(&id))?;
-    assert!(!folder.is_empty(), "a running fleet can be seen");
-    drop(fleet);
-    machine.must("true")?;
-    drop(machine);
-    assert_eq!(traces(&id), Vec::<String>::new());
+fn packages_run_their_services_inside_only() -> Result<()> {
+    let Some(fleet) = Fleet::new("web")? else { return Ok(()) };
+    let server = fleet.machine("server").packages(&["nginx", "postgresql"]).boot()?;
+    assert_eq!(server.must("systemctl is-system-running")?, "running\n");
+    let client = fleet.machine("client").boot()?;
+    let ask = "exec 3<>/dev/tcp/server/80; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3";
+    let answer = client.run(&["bash", "-c", ask])?;
+    assert!(answer.stdout.starts_with("HTTP/1.1 200"), "{answer:?}");
+    let version = server.must("runuser -u postgres -- psql -Atc 'show server_version'")?;
+    assert!(version.starts_with("15."), "{version}");
+    let other = client.run(&["bash", "-c", "exec 3<>/dev/tcp/server/5432"])?;
+    assert!(!other.success(), "a fresh PostgreSQL listens to its own machine alone");
     Ok(())
 }
 
 #[test]
-fn nothing_is_left_when_a_test_panics() -> Result<()> {
-    let Some(fleet) = Fleet::new("panic")? else { return Ok(()) };
-    let id = id(&fleet);
-    let panicked = std::thread::spawn(move || {
-        let _machine = fleet.machine("a").boot().unwrap();
-        panic!("on purpose");
-    });
-    assert!(panicked.join().is_err());
-    assert_eq!(traces(&id), Vec::<String>::new());
+fn units_have_their_memory_counted_and_capped() -> Result<()> {
+    let Some(fleet) = Fleet::new("memory")? else { return Ok(()) };
+    let machine = fleet.machine("a").memory(200 << 20).boot()?;
+    let greedy = "head -c 80m /dev/zero | tail -c 80m >/dev/null";
+    machine.must(&format!("systemd-run -q --unit=greedy -p MemoryMax=40M sh -c '{greedy}'"))?;
+    machine.until("systemctl is-failed greedy", Duration::from_secs(30))?;
+    let eater = "x=$(head -c 30m /dev/urandom | base64 -w0); sleep 100";
+    machine.must(&format!("systemd-run -q --unit=eater sh -c '{eater}'"))?;
+    let enough = "test $(systemctl show eater -P MemoryCurrent) -gt 40000000";
+    machine.until(enough, Duration::from_secs(30))?;
+    let whole = machine.sh("head -c 400m /dev/zero | tail -c 400m | wc -c")?;
+    assert_ne!(whole.stdout.trim(), "419430400", "the machine has 200 MiB");
+    Ok(())
+}
+
+#[test]
+fn a_unified_machine_has_cgroup_v2_alone() -> Result<()> {
+    let Some(fleet) = Fleet::new("unified")? else { return Ok(()) };
+    let machine = fleet.machine("a").unified().boot()?;
+    assert_eq!(machine.must("stat -f -c %T /sys/fs/cgroup")?, "cgroup2fs\n");
+    assert_eq!(machine.must("systemctl is-system-running")?, "running\n");
+    assert_eq!(machine.must("tail -n 1 /proc/self/cgroup")?, "0::/lab.scope\n");
+    machine.reset()
+}
+
+#[test]
+fn a_shifted_clock_is_seen_by_services_and_commands() -> Result<()> {
+    let Some(fleet) = Fleet::new("clock")? else { return Ok(()) };
+    let days = 400;
+    let machine = fleet.machine("a").clock(days * 86_400).boot()?;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
+    assert_eq!(machine.must("systemctl is-system-running")?, "running\n");
+    let service = "systemd-run -q --wait sh -c 'date +%s >/srv/seen'";
+    machine.must(&format!("env -u LD_PRELOAD {service}"))?;
+    for seen in [machine.must("date +%s")?, machine.must("cat /srv/seen")?] {
+        let shift = seen.trim().parse::<u64>()?.saturating_sub(now) / 86_400;
+        assert!(shift.abs_diff(400) <= 1, "{shift} days");
+    }
     Ok(())
 }
