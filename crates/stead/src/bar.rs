@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::output;
 
 /// Off a terminal, a look that is shorter than this says nothing.
-const SHORT: Duration = Duration::from_secs(2);
+const SHORT: Duration = Duration::from_secs(10);
 
 /// Shows how far a look has come; gone when dropped.
 pub struct Bar {

@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         Err(error) => {
             output::say(&format!("error: {error}"));
             for cause in error.chain().skip(1) {
-                output::say(&format!("  cause: {cause}"));
+                output::say(format!("  cause: {cause}").trim_end());
             }
             if let Some(hint) = teach::hint(&error) {
                 output::say(&format!("hint: {hint}"));

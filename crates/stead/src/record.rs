@@ -120,8 +120,8 @@ async fn verify(home: &Home, json: bool) -> anyhow::Result<u8> {
         output::json(&walked)?;
     } else {
         output::print(&format!(
-            "{} entries in {} logs: every signature, link and body was checked.\n\
-             {} bodies were folded into later entries; {} were written by a newer stead.\n",
+            "entries: {}, in logs: {}; every signature, link and body was checked\n\
+             folded into later entries: {}; written by a newer stead: {}\n",
             walked.entries, walked.logs, walked.deleted, walked.unknown
         ))?;
     }

@@ -11,6 +11,7 @@ use commons::git;
 use host::observer::Observer;
 use model::entry::VerdictV1;
 use model::facts::Facts;
+use model::plan::host::Listen;
 use model::report::Report;
 use node::answers::Latest;
 use node::home::{Address, Home};
@@ -56,8 +57,7 @@ async fn found(address: &Address, arguments: &Up) -> anyhow::Result<u8> {
     let began = Instant::now();
     let mut observer = Observer::default();
     let facts = observe(&mut observer).await;
-    let listen = Vec::new();
-    let founding = address.founding(arguments.name.as_deref(), Some(listen))?;
+    let founding = address.founding(arguments.name.as_deref(), proposal(&facts))?;
     let (home, outcome) = address.found(&founding).await?;
     output::say(&format!(
         "Founded the stead `{}` in {}: a git folder, yours to edit.",
@@ -103,7 +103,7 @@ async fn resume(address: &Address, arguments: &Up, home: Home) -> anyhow::Result
     let plan = match plan {
         Some(plan) => Some(plan),
         None => {
-            history(&address.join(&home.plan, Some(Vec::new()))?);
+            history(&address.join(&home.plan, proposal(&facts))?);
             output::say(&format!("Added this host to the plan: hosts/{}.toml.\n", home.host));
             home.plan.host(&home.host)?
         }
@@ -116,6 +116,11 @@ async fn resume(address: &Address, arguments: &Up, home: Home) -> anyhow::Result
 async fn observe(observer: &mut Observer) -> Facts {
     let bar = Bar::new();
     observer.observe(None, &|part| bar.seen(part)).await
+}
+
+/// What listens now, for the host's first file; `None` if that could not be seen.
+fn proposal(facts: &Facts) -> Option<Vec<Listen>> {
+    facts.network.sockets.seen().map(|_| facts.network.proposal())
 }
 
 /// Says why the plan has no history, if so.

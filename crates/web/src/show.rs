@@ -1,6 +1,5 @@
 //! The pieces that pages are made of.
 
-pub(crate) mod about;
 pub(crate) mod badge;
 pub(crate) mod figure;
 pub(crate) mod finding;

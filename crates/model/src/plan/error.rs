@@ -4,8 +4,8 @@ use thiserror::Error;
 
 /// What is wrong in a file of the plan: line, column, and what was expected.
 #[derive(Debug, Error)]
-#[error("{}", .0.to_string().trim_end())]
-pub struct Error(#[from] Box<toml::de::Error>);
+#[error(transparent)]
+pub struct Error(Box<toml::de::Error>);
 
 impl From<toml::de::Error> for Error {
     fn from(error: toml::de::Error) -> Self {

@@ -2,6 +2,8 @@
 
 mod cli;
 mod lab_files;
+mod lab_guides;
+mod lab_healthy;
 mod lab_logs;
 mod lab_network;
 mod lab_storage;

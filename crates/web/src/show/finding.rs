@@ -29,7 +29,7 @@ pub(crate) fn brief(standing: &Standing, moment: &Moment) -> Markup {
                 p { strong { (title(&finding.name)) } (subject(&finding.subject)) }
                 p.evidence { (shown(&finding.evidence)) }
             }
-            @if let Some(since) = standing.since { p.since { (moment.held(since)) } }
+            @if let Some(since) = standing.since { p.since { "since " (moment.ago(since)) } }
         }
     }
 }
@@ -43,7 +43,7 @@ pub(crate) fn full(standing: &Standing, host: &str, moment: &Moment) -> Markup {
             div.finding-head {
                 (badge(finding.verdict))
                 h3 { (title(&finding.name)) (subject(&finding.subject)) }
-                @if let Some(since) = standing.since { p.since { (moment.held(since)) } }
+                @if let Some(since) = standing.since { p.since { "since " (moment.ago(since)) } }
             }
             p.evidence { (shown(&finding.evidence)) }
             @if let Some(fix) = &finding.fix {

@@ -1,7 +1,6 @@
 //! A stead of thirty hosts that exists in memory only.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use api::answer::{Answer, Asking};
 use api::facts::machine::Machine;
@@ -32,7 +31,6 @@ pub struct StandIn {
     hosts: Vec<HostName>,
     /// Put into every text there is.
     poison: String,
-    well: AtomicBool,
 }
 
 impl StandIn {
@@ -51,14 +49,7 @@ impl StandIn {
             at: "2026-11-20T19:32:10Z".parse().expect("a time"),
             hosts: (0..hosts).map(name).collect(),
             poison: poison.to_owned(),
-            well: AtomicBool::new(false),
         }
-    }
-
-    /// From now on nothing is wrong anywhere.
-    pub fn heal(&self) {
-        self.well.store(true, Ordering::Relaxed);
-        self.changed.send_modify(|number| *number += 1);
     }
 
     fn ago(&self, minutes: i64) -> Timestamp {
@@ -130,9 +121,6 @@ impl StandIn {
                 60 * 24 * 9,
             ));
         }
-        if self.well.load(Ordering::Relaxed) {
-            findings.retain(|(finding, ..)| finding.verdict == Verdict::Pass);
-        }
         let known: Vec<&str> = api::checks::all().map(|check| check.name).collect();
         findings
             .into_iter()
@@ -152,8 +140,7 @@ impl StandIn {
 
     fn line(&self, place: usize) -> Line {
         let standings = self.standings(place);
-        let well = self.well.load(Ordering::Relaxed);
-        let never = place == 8 && !well && self.hosts.len() > 8;
+        let never = place == 8 && self.hosts.len() > 8;
         let worst = standings.iter().filter(|s| s.finding.verdict != Verdict::Pass);
         Line {
             host: self.hosts[place].clone(),
@@ -164,7 +151,7 @@ impl StandIn {
                 self.tainted("Debian GNU/Linux 12 (bookworm)")
             },
             seen: (!never).then(|| self.ago(if place == 7 { 60 * 26 } else { 1 })),
-            stale: place == 7 && !well,
+            stale: place == 7,
             counts: if never {
                 Counts::default()
             } else {
@@ -187,9 +174,9 @@ impl StandIn {
 
     fn meters(&self) -> Vec<Meter> {
         let mut meters = vec![
-            Meter::new("filesystem_avail_bytes", "/"),
+            Meter::new("filesystem_available_bytes", "/"),
             Meter::new("memory_available_bytes", "host"),
-            Meter::new("pressure_memory_full_ratio", "host"),
+            Meter::new("pressure_memory_ratio", "host"),
             Meter::new("units_failed", "host"),
         ];
         meters.extend((0..40).map(|n| {

@@ -1,0 +1,121 @@
+//! Every command in the README and the guides, run in the order it stands there.
+//!
+//! A block ```` ```console ```` holds commands after `$ ` and what they print, both outputs
+//! together; `...` stands for any lines and `[..]` for anything within one. A comment
+//! `<!-- lab: postgresql nginx -->` before the first block names the machine's packages, and
+//! `<!-- lab: no -->` before a block leaves it out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use snapbox::data::IntoData;
+
+/// A command and what it prints.
+#[derive(Debug, PartialEq)]
+struct Step {
+    command: String,
+    prints: String,
+}
+
+/// The packages of the machine and the steps of all blocks, in order.
+fn steps(text: &str) -> (Vec<String>, Vec<Step>) {
+    let mut packages = Vec::new();
+    let mut steps: Vec<Step> = Vec::new();
+    let mut inside = false;
+    let mut left_out = false;
+    for line in text.lines() {
+        if let Some(words) = line.strip_prefix("<!-- lab: ").and_then(|l| l.strip_suffix(" -->")) {
+            left_out = words == "no";
+            if !left_out {
+                packages = words.split_whitespace().map(str::to_owned).collect();
+            }
+        } else if line == "```console" {
+            inside = !left_out;
+        } else if line == "```" {
+            left_out = left_out && inside;
+            inside = false;
+        } else if inside {
+            match (line.strip_prefix("$ "), steps.last_mut()) {
+                (Some(command), _) => {
+                    steps.push(Step { command: command.to_owned(), prints: String::new() });
+                }
+                // A command goes on after a backslash.
+                (None, Some(step)) if step.prints.is_empty() && step.command.ends_with('\\') => {
+                    step.command.push('\n');
+                    step.command.push_str(line.trim_start_matches("> "));
+                }
+                (None, Some(step)) => {
+                    step.prints.push_str(line);
+                    step.prints.push('\n');
+                }
+                (None, None) => panic!("a block begins with output: {line}"),
+            }
+        }
+    }
+    (packages, steps)
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/stead").to_owned()
+}
+
+/// Runs one document's commands on a machine of its own.
+fn run(document: &str) -> anyhow::Result<()> {
+    let text = fs::read_to_string(root().join(document))?;
+    let (packages, steps) = steps(&text);
+    assert!(!steps.is_empty(), "{document} shows no command");
+    let Some(fleet) = lab::Fleet::new("guide")? else { return Ok(()) };
+    let packages: Vec<&str> = packages.iter().map(String::as_str).chain(["git"]).collect();
+    let machine = fleet.machine("runko").packages(&packages).boot()?;
+    machine.install(Path::new(env!("CARGO_BIN_EXE_stead")))?;
+    for step in steps {
+        // As in a terminal: both outputs, in the order they were written, and no wider.
+        let line = format!("cd /root && export HOME=/root USER=el && exec 2>&1\n{}", step.command);
+        let output = machine.sh_within(&line, Duration::from_secs(120))?;
+        let printed = output.stdout;
+        if std::env::var_os("STEAD_SHOW").is_some() {
+            println!("$ {}\n{printed}", step.command);
+        }
+        let compared = snapbox::Assert::new().action_env("STEAD_SNAPSHOTS").try_eq(
+            Some(&step.command),
+            printed.clone().into_data(),
+            step.prints.into_data(),
+        );
+        if let Err(difference) = compared {
+            anyhow::bail!("{document}: `{}`\n{difference}\nin whole:\n{printed}", step.command);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn lab_the_readme_says_the_truth() -> anyhow::Result<()> {
+    run("README.md")
+}
+
+#[test]
+fn every_guide_is_run() {
+    let mut guides: Vec<String> = fs::read_dir(root().join("docs/guides"))
+        .expect("guides")
+        .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
+        .collect();
+    guides.sort();
+    assert_eq!(guides, ["first-look.md"], "add a test for a new guide");
+}
+
+#[test]
+fn lab_the_first_look_says_the_truth() -> anyhow::Result<()> {
+    run("docs/guides/first-look.md")
+}
+
+#[test]
+fn steps_are_read_from_a_document() {
+    let text = "<!-- lab: nginx -->\n```console\n$ a\nx\n$ b \\\n> c\n```\n<!-- lab: no -->\n\
+                ```console\n$ d\n```\n```console\n$ e\n```\n";
+    let (packages, steps) = steps(text);
+    assert_eq!(packages, ["nginx"]);
+    let commands: Vec<&str> = steps.iter().map(|step| step.command.as_str()).collect();
+    assert_eq!(commands, ["a", "b \\\nc", "e"]);
+    assert_eq!(steps[0].prints, "x\n");
+}
