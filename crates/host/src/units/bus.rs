@@ -3,15 +3,19 @@
 //! Goes over the system bus even as root: on its own socket systemd signs its answers with a name
 //! that zbus does not accept as a sender.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
 use thiserror::Error;
+use tokio::sync::Semaphore;
 use zbus::connection::Builder;
-use zbus::{Connection, DynamicType, OwnedVariant, Type, Variant};
+use zbus::{Connection, OwnedVariant, Type, Variant, fdo};
 
 const DESTINATION: &str = "org.freedesktop.systemd1";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+/// Questions that wait for an answer at a time: dbus-daemon allows 128, and refuses the rest.
+const IN_FLIGHT: usize = 48;
 /// The longest that one call may take.
 const LONGEST: Duration = Duration::from_secs(8);
 
@@ -47,12 +51,19 @@ pub(crate) struct File {
 
 pub(crate) struct Bus {
     connection: Connection,
+    turns: Semaphore,
+    /// The first question that got no answer, as opposed to the answer that there is no such thing.
+    unanswered: Mutex<Option<zbus::Error>>,
 }
 
 impl Bus {
     pub(crate) async fn connect() -> Result<Self, Error> {
         match Builder::system().method_timeout(LONGEST).build().await {
-            Ok(connection) => Ok(Self { connection }),
+            Ok(connection) => Ok(Self {
+                connection,
+                turns: Semaphore::new(IN_FLIGHT),
+                unanswered: Mutex::new(None),
+            }),
             Err(source) => Err(Error::Connect { source: Box::new(source) }),
         }
     }
@@ -104,25 +115,60 @@ impl Bus {
         interface: &str,
         name: &str,
     ) -> Option<T> {
-        let message = self.call(path, "Get", &(interface, name)).await.ok()?;
-        let body = message.body();
-        let variant: Variant<'_> = body.deserialize().ok()?;
-        T::try_from(OwnedVariant::try_from(variant).ok()?).ok()
+        match self.call(path, &(interface, name)).await {
+            Ok(message) => {
+                let body = message.body();
+                let variant: Variant<'_> = body.deserialize().ok()?;
+                T::try_from(OwnedVariant::try_from(variant).ok()?).ok()
+            }
+            Err(error) => {
+                if !answered(&error) {
+                    let mut unanswered =
+                        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+                    unanswered.get_or_insert(error);
+                }
+                None
+            }
+        }
     }
 
-    async fn call<B>(&self, path: &str, method: &str, body: &B) -> zbus::Result<zbus::Message>
-    where
-        B: serde::Serialize + DynamicType,
-    {
+    async fn call(&self, path: &str, body: &(&str, &str)) -> zbus::Result<zbus::Message> {
+        // A closed semaphore lets through, and this one is never closed.
+        let _turn = self.turns.acquire().await;
         self.connection
             .call_method(
                 Some(DESTINATION),
                 path,
                 Some("org.freedesktop.DBus.Properties"),
-                method,
+                "Get",
                 body,
             )
             .await
+    }
+
+    /// Whether every property so far was answered; half an answer would look like a fault.
+    pub(crate) fn verify(&self) -> Result<(), Error> {
+        let mut unanswered = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        match unanswered.take() {
+            Some(source) => Err(Error::Call { call: "Get", source: Box::new(source) }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether this is systemd's answer that there is no such unit or property.
+fn answered(error: &zbus::Error) -> bool {
+    match error {
+        zbus::Error::MethodError(..) => true,
+        zbus::Error::FDO(error) => matches!(
+            **error,
+            fdo::Error::UnknownObject(_)
+                | fdo::Error::UnknownInterface(_)
+                | fdo::Error::UnknownProperty(_)
+                | fdo::Error::UnknownMethod(_)
+                | fdo::Error::InvalidArgs(_)
+        ),
+        _ => false,
     }
 }
 

@@ -54,10 +54,15 @@ pub(crate) async fn units(past: &mut Past) -> Result<Units, Error> {
     let mut found = Vec::with_capacity(raw.len());
     for (name, raw) in raw {
         let wanting = raw.wanting(&name, &links);
-        found.push(raw.finish(bus, wanting, &mut reach, &by_name).await);
+        let timer = raw.finish(bus, wanting, &mut reach, &by_name).await;
+        // A name that systemd does not take for a unit's has no state.
+        if !timer.load.is_empty() {
+            found.push(timer);
+        }
     }
 
     let (failed, restarts) = join!(failures(bus, &loaded), restarts(bus, &loaded, past, clock));
+    bus.verify()?;
     Ok(Units {
         state: printable(&state.unwrap_or_default(), LONGEST),
         default_target: printable(&default_target, LONGEST),
@@ -135,7 +140,11 @@ async fn restarts(bus: &Bus, loaded: &[Loaded], past: &mut Past, clock: Clock) -
         .collect()
         .await;
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let recent = past.take(boot.trim(), clock.monotonic / 1_000_000, &counts);
+    // In a container the clock is older than its systemd.
+    let began = bus.manager_property::<u64>("UserspaceTimestampMonotonic").await.unwrap_or(0);
+    let first_look = past.first_look(boot.trim());
+    let now = clock.monotonic / 1_000_000;
+    let recent = past.take(boot.trim(), began / 1_000_000, now, &counts);
     let restarted = loaded.iter().filter_map(|unit| Some((unit, *counts.get(&unit.name)?)));
     stream::iter(restarted)
         .map(|(unit, total)| {
@@ -152,6 +161,7 @@ async fn restarts(bus: &Bus, loaded: &[Loaded], past: &mut Past, clock: Clock) -
                     total,
                     recent,
                     window_seconds,
+                    first_look,
                     state_seconds: clock.monotonic.saturating_sub(since.unwrap_or(0)) / 1_000_000,
                 }
             }

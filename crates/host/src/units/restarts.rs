@@ -21,11 +21,18 @@ pub(crate) struct Past {
 }
 
 impl Past {
+    /// Whether nobody has looked since this boot.
+    pub(crate) fn first_look(&self, boot: &str) -> bool {
+        self.boot != boot || self.first.is_none()
+    }
+
     /// Takes in the counts of this look, and gives for each unit how many restarts fell into the
-    /// remembered window and how long that is in seconds.
+    /// remembered window and how long that is in seconds. `began` is when systemd started; all
+    /// times are in seconds of one clock.
     pub(crate) fn take(
         &mut self,
         boot: &str,
+        began: u64,
         now: u64,
         counts: &BTreeMap<String, u32>,
     ) -> BTreeMap<String, (u32, u64)> {
@@ -50,7 +57,7 @@ impl Past {
             while past.len() > 1 && now.saturating_sub(past[1].0) >= WINDOW {
                 past.remove(0);
             }
-            let (since, base) = past.first().copied().unwrap_or((0, 0));
+            let (since, base) = past.first().copied().unwrap_or((began, 0));
             recent
                 .insert(unit.clone(), (count - base.min(*count), now.saturating_sub(since).max(1)));
             if past.last().is_none_or(|(at, _)| now.saturating_sub(*at) >= STEP) {
@@ -72,18 +79,18 @@ mod tests {
     #[test]
     fn the_first_look_takes_the_whole_uptime() {
         let mut past = Past::default();
-        assert_eq!(past.take("b", 5_000, &counts(7))["a.service"], (7, 5_000));
+        assert_eq!(past.take("b", 100, 5_100, &counts(7))["a.service"], (7, 5_000));
     }
 
     #[test]
     fn later_looks_count_within_the_hour() {
         let mut past = Past::default();
-        past.take("b", 1_000, &counts(7));
-        assert_eq!(past.take("b", 1_060, &counts(9))["a.service"], (2, 60));
+        past.take("b", 0, 1_000, &counts(7));
+        assert_eq!(past.take("b", 0, 1_060, &counts(9))["a.service"], (2, 60));
         for minute in 2..200 {
-            past.take("b", 1_000 + minute * 60, &counts(9));
+            past.take("b", 0, 1_000 + minute * 60, &counts(9));
         }
-        let (count, window) = past.take("b", 13_000, &counts(10))["a.service"];
+        let (count, window) = past.take("b", 0, 13_000, &counts(10))["a.service"];
         assert_eq!(count, 1);
         assert!((WINDOW..WINDOW + STEP + 60).contains(&window), "{window}");
         assert!(past.counts["a.service"].len() < 16);
@@ -92,8 +99,8 @@ mod tests {
     #[test]
     fn a_fresh_start_and_a_boot_forget() {
         let mut past = Past::default();
-        past.take("b", 1_000, &counts(7));
-        assert_eq!(past.take("b", 1_100, &counts(2))["a.service"].0, 2);
-        assert_eq!(past.take("c", 50, &counts(1))["a.service"], (1, 50));
+        past.take("b", 0, 1_000, &counts(7));
+        assert_eq!(past.take("b", 0, 1_100, &counts(2))["a.service"].0, 2);
+        assert_eq!(past.take("c", 0, 50, &counts(1))["a.service"], (1, 50));
     }
 }

@@ -13,6 +13,8 @@ const FAST: u64 = 300;
 const SLOW: u64 = 1_200;
 /// A service that has been in its state for this long, in seconds, is out of its loop.
 const SETTLED: u64 = 600;
+/// A restart this many seconds ago was just now.
+const FRESH: u64 = 120;
 
 pub(super) fn failed(units: &Units) -> Vec<Finding> {
     if units.failed.is_empty() {
@@ -64,10 +66,12 @@ fn loops(restarts: &Restarts) -> Option<Finding> {
         return None;
     }
     let fix = format!("journalctl -u '{name}' -e; systemctl stop '{name}' ends the loop");
-    if restarts.result == "start-limit-hit" {
+    // systemd keeps the first cause as the result: mostly not `start-limit-hit` but `exit-code`.
+    if restarts.result == "start-limit-hit" || (restarts.sub == "failed" && restarts.total >= LOOP)
+    {
         let evidence = format!(
-            "systemd gave `{name}` up after {} restarts in a row (start-limit-hit)",
-            restarts.total
+            "systemd gave `{name}` up after {} restarts in a row ({})",
+            restarts.total, restarts.result
         );
         return Some(Finding::fail(name, evidence).fix(fix));
     }
@@ -75,6 +79,15 @@ fn loops(restarts: &Restarts) -> Option<Finding> {
         return None;
     }
     let distance = restarts.window_seconds / u64::from(restarts.recent);
+    if restarts.first_look && distance > SLOW && restarts.state_seconds < FRESH {
+        // A loop may be younger than the boot; that a rare restart was just now is not likely.
+        let evidence = format!(
+            "{} restarts since it was started, the last {} ago; another look will tell whether it goes on",
+            restarts.total,
+            span(restarts.state_seconds)
+        );
+        return Some(Finding::warn(name, evidence).fix(fix));
+    }
     if distance > SLOW || restarts.state_seconds > SETTLED.max(2 * distance) {
         return None;
     }
@@ -92,4 +105,61 @@ fn loops(restarts: &Restarts) -> Option<Finding> {
         Finding::warn(name, evidence)
     };
     Some(finding.fix(fix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Verdict;
+
+    fn verdict(name: &str, recent: u32, window_seconds: u64, state_seconds: u64) -> Verdict {
+        let restarts = Restarts {
+            name: name.to_owned(),
+            sub: "running".to_owned(),
+            total: recent,
+            recent,
+            window_seconds,
+            state_seconds,
+            ..Restarts::default()
+        };
+        loops(&restarts).map_or(Verdict::Pass, |finding| finding.verdict)
+    }
+
+    #[test]
+    fn a_loop_is_told_by_its_pace() {
+        assert_eq!(verdict("a.service", 2, 60, 1), Verdict::Pass);
+        assert_eq!(verdict("a.service", 3, 600, 1), Verdict::Fail);
+        assert_eq!(verdict("a.service", 4, 3_600, 1), Verdict::Warn);
+        assert_eq!(verdict("a.service", 40, 3_600, 3_000), Verdict::Pass);
+        assert_eq!(verdict("a.service", 40, 30 * 86_400, 1), Verdict::Pass);
+        assert_eq!(verdict("getty@tty1.service", 40, 3_600, 1), Verdict::Pass);
+    }
+
+    #[test]
+    fn at_a_first_look_a_restart_just_now_is_suspect() {
+        let mut restarts = Restarts {
+            name: "a.service".to_owned(),
+            total: 9,
+            recent: 9,
+            window_seconds: 30 * 86_400,
+            first_look: true,
+            state_seconds: 3,
+            ..Restarts::default()
+        };
+        assert_eq!(loops(&restarts).unwrap().verdict, Verdict::Warn);
+        restarts.state_seconds = 4_000;
+        assert_eq!(loops(&restarts), None);
+    }
+
+    #[test]
+    fn what_systemd_gave_up_fails() {
+        let restarts = Restarts {
+            name: "a.service".to_owned(),
+            sub: "failed".to_owned(),
+            result: "exit-code".to_owned(),
+            total: 5,
+            ..Restarts::default()
+        };
+        assert_eq!(loops(&restarts).unwrap().verdict, Verdict::Fail);
+    }
 }

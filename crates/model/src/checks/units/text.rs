@@ -28,7 +28,7 @@ unknown: systemd does not run here or does not answer.";
 
 pub(super) const TARGET_MISSING_MEND: &str = "\
 Correct the line to `WantedBy=timers.target` (`systemctl edit --full NAME.timer`), then \
-`systemctl reenable --now NAME.timer`, which also removes the old link.";
+`systemctl reenable NAME.timer`, which also removes the old link, and `systemctl start NAME.timer`.";
 
 pub(super) const NOT_STARTED: &str = "\
 `systemctl enable` without `--now` takes effect with the next boot; a timer stopped by hand stays \
@@ -97,10 +97,11 @@ pub(super) const RESTART_LOOP: &str = "\
 With Restart=always a service that crashes is started again, and `systemctl status` shows `active` \
 most of the time. Each restart loses sessions and work, and may write the same log again and again.
 systemd counts its automatic restarts; stead remembers the counts of the last hour; at its first \
-look it takes the whole uptime.
-fail: systemd gave up on a service (start-limit-hit); or at least 3 restarts in that time, on \
+look it takes the whole time since the boot.
+fail: systemd gave a service up after 3 restarts or more (StartLimitBurst=); or at least 3 restarts in that time, on \
 average 5 minutes apart or less, and the present state is young.
-warn: the same, on average 20 minutes apart or less.
+warn: the same, on average 20 minutes apart or less; or, at the first look, 3 restarts at any time, \
+the last less than 2 minutes ago.
 pass: no service does that. Login prompts (getty) restart after each logout and are left out.
 unknown: systemd does not run here or does not answer.";
 

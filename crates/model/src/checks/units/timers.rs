@@ -79,7 +79,7 @@ pub(super) fn target_missing(units: &Units) -> Vec<Finding> {
                 timer.active
             );
             Some(Finding::fail(name, evidence).fix(format!(
-            "in {}: WantedBy=timers.target; then systemctl daemon-reload; systemctl reenable --now {name}",
+            "in {}: WantedBy=timers.target; then systemctl daemon-reload; systemctl reenable {name}; systemctl start {name}",
             timer.path
         )))
         },

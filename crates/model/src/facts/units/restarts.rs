@@ -14,9 +14,11 @@ pub struct Restarts {
     pub total: u32,
     /// How many of them fell into the last `window_seconds`.
     pub recent: u32,
-    /// How far back the observer remembers: at most an hour; the whole uptime when it looks for
-    /// the first time.
+    /// How far back the observer remembers: about an hour; to the boot when it looks for the first
+    /// time.
     pub window_seconds: u64,
+    /// Whether this is the observer's first look since the boot.
+    pub first_look: bool,
     /// For how long the service has been in its present state.
     pub state_seconds: u64,
 }
