@@ -4,7 +4,7 @@
 //! out who may listen.
 
 mod address;
-mod control_group;
+pub(crate) mod control_group;
 mod forward;
 mod packet_filter;
 mod table;
