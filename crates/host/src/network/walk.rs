@@ -68,10 +68,15 @@ pub(super) fn walk() -> Network {
         addresses: addresses("self"),
     });
     others(&spaces, &mut network, &mut found);
-    if hidden > 0 || !rustix::process::geteuid().is_root() {
+    let root = rustix::process::geteuid().is_root();
+    if hidden > 0 || !root {
+        let why = if root {
+            "may not be looked into even by this container's root"
+        } else {
+            "belong to others and can only be looked into by root"
+        };
         network.hidden.push(format!(
-            "{hidden} of {} processes belong to others: without root neither their sockets nor \
-             their network namespaces can be seen",
+            "{hidden} of {} processes {why}: sockets in network namespaces of their own stay unseen",
             pids.len()
         ));
     }

@@ -50,9 +50,10 @@ fn judge(scene: &Scene<'_>) -> Vec<Finding> {
         })
         .collect();
     if !network.hidden.is_empty() {
-        findings.push(Finding::unknown("hidden sockets", network.hidden.join("; ")).fix(
-            "run `stead check` as root: only root sees other users' processes and namespaces",
-        ));
+        findings.push(
+            Finding::unknown("hidden sockets", network.hidden.join("; "))
+                .fix("run `stead check` as root, outside of any container"),
+        );
     }
     if let Seen::Unseen(reason) = &network.published {
         findings.push(Finding::unknown("forwarded ports", reason));

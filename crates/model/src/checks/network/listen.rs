@@ -56,7 +56,7 @@ fn judge(scene: &Scene<'_>) -> Vec<Finding> {
     if !network.hidden.is_empty() {
         findings.push(
             Finding::unknown("hidden sockets", network.hidden.join("; "))
-                .fix("run `stead check` as root"),
+                .fix("run `stead check` as root, outside of any container"),
         );
     }
     if let Seen::Unseen(reason) = &network.published {
