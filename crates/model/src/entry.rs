@@ -28,7 +28,10 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// The entry's tag, as it is stored.
+    /// All kinds that this version knows.
+    pub const KINDS: [&'static str; 4] = ["verdict_v1", "fact_v1", "run_v1", "readings_v1"];
+
+    /// The entry's tag, as it is stored; one of [`Entry::KINDS`].
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::VerdictV1(_) => "verdict_v1",

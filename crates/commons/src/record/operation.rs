@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use model::entry::Entry;
+use model::entry::{Entry, ReadingsV1};
 use p2panda_core::cbor::{DecodeError, EncodeError, decode_cbor, encode_cbor};
 use p2panda_core::{Body, Hash, Timestamp};
 
@@ -59,8 +59,22 @@ pub(crate) fn sign(
 }
 
 /// Reads the entry of a body; `None` for a kind that this version does not know.
-pub(crate) fn entry(body: &[u8]) -> Option<Entry> {
-    decode_cbor(body).ok()
+pub(crate) fn entry(header: &Header, body: &[u8]) -> Option<Entry> {
+    match kind(header) {
+        "readings_v1" => readings(body).ok().map(Entry::ReadingsV1),
+        _ => decode_cbor(body).ok(),
+    }
+}
+
+/// Reads the body of a `readings_v1`, the only one that is long: without first looking for the tag
+/// among its fields, as [`Entry`] does, it takes half the time.
+pub(crate) fn readings(body: &[u8]) -> Result<ReadingsV1, DecodeError> {
+    decode_cbor(body)
+}
+
+/// The kind as the writer labelled it.
+pub(crate) fn kind(header: &Header) -> &str {
+    header.extensions.get(KIND).map_or("", String::as_str)
 }
 
 /// Reads a stored header.

@@ -132,8 +132,7 @@ pub(crate) async fn runs(
 
 pub(crate) async fn hosts(pool: &SqlitePool) -> Result<Vec<HostName>, SqliteError> {
     let rows: Vec<String> = sqlx::query_scalar(
-        "SELECT DISTINCT host FROM stead_runs UNION SELECT DISTINCT host FROM stead_verdicts \
-         UNION SELECT DISTINCT host FROM stead_facts ORDER BY host",
+        "SELECT host FROM stead_verdicts UNION SELECT host FROM stead_facts ORDER BY host",
     )
     .fetch_all(pool)
     .await?;
@@ -178,7 +177,7 @@ pub(crate) async fn entries(
             let text = |key| header.extensions.get(key).cloned().unwrap_or_default();
             let content = match body {
                 None => Content::Deleted,
-                Some(body) => match operation::entry(&body) {
+                Some(body) => match operation::entry(&header, &body) {
                     Some(entry) => Content::Entry(entry),
                     None => Content::Unknown { bytes: body.len() },
                 },
@@ -239,7 +238,7 @@ pub(crate) fn time(microseconds: i64) -> Timestamp {
 }
 
 /// The entry of a body that the views say is known.
-pub(crate) fn decoded(body: &[u8]) -> Result<Entry, SqliteError> {
+fn decoded(body: &[u8]) -> Result<Entry, SqliteError> {
     decode_cbor(body).map_err(|error| SqliteError::Decode("entry".to_owned(), error.into()))
 }
 

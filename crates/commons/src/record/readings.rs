@@ -17,8 +17,9 @@ use p2panda_store::{SqliteError, SqliteStore};
 use sqlx::SqliteConnection;
 
 use crate::identity::Identity;
+use crate::record::operation;
 use crate::record::pen::Pen;
-use crate::record::queries::{decoded, time};
+use crate::record::queries::time;
 use crate::record::rows::{Compacted, Reach};
 
 /// Raw readings of one moment: by series, each subject with its epoch and value.
@@ -184,10 +185,7 @@ async fn taken(
     .fetch_optional(&mut *connection)
     .await?;
     forget(connection, host, seconds, start).await?;
-    match body.as_deref().map(decoded).transpose()? {
-        Some(Entry::ReadingsV1(entry)) => Ok(entry.meters),
-        _ => Ok(Meters::new()),
-    }
+    body.map_or(Ok(Meters::new()), |body| meters(&body))
 }
 
 /// Deletes an entry's body and its row in the view; the header stays.
@@ -273,10 +271,8 @@ pub(crate) async fn history(
                     .bind(place)
                     .fetch_optional(pool)
                     .await?;
-            if let Some(Entry::ReadingsV1(entry)) =
-                body.flatten().as_deref().map(decoded).transpose()?
-            {
-                add(entry.meters);
+            if let Some(body) = body.flatten() {
+                add(meters(&body)?);
             }
         }
     }
@@ -292,6 +288,12 @@ pub(crate) async fn history(
         windows.sort_by_key(|window| window.at);
     }
     Ok(History::new(history))
+}
+
+fn meters(body: &[u8]) -> Result<Meters, SqliteError> {
+    let entry = operation::readings(body)
+        .map_err(|error| SqliteError::Decode("readings".to_owned(), error.into()))?;
+    Ok(entry.meters)
 }
 
 fn raw(at: i64, body: &[u8]) -> Result<Meters, SqliteError> {

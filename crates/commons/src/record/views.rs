@@ -158,9 +158,10 @@ pub(crate) async fn rebuild(connection: &mut SqliteConnection) -> Result<(), Sql
         last = *place;
         for (place, header, body) in rows {
             // A deleted body was replaced by a later entry: it changes nothing any more.
-            if let Some(entry) = body.as_deref().and_then(operation::entry) {
-                let header = operation::header(&header)
-                    .map_err(|error| SqliteError::Decode("header".to_owned(), error.into()))?;
+            let Some(body) = body else { continue };
+            let header = operation::header(&header)
+                .map_err(|error| SqliteError::Decode("header".to_owned(), error.into()))?;
+            if let Some(entry) = operation::entry(&header, &body) {
                 apply(connection, place, operation::label(&header), &entry).await?;
             }
         }
