@@ -40,13 +40,7 @@ fn ask_with(
     let deadline = Instant::now() + patience;
     let mut answers = Vec::with_capacity(points.len());
     let mut asked = None;
-    for (index, point) in points.iter().enumerate() {
-        if waiting().contains(point) {
-            answers.push(Seen::unseen("it was asked earlier and still does not answer"));
-            // The thread in flight, if any, skips it too: start afresh behind it.
-            asked = None;
-            continue;
-        }
+    for index in 0..points.len() {
         let receiver = match asked.take() {
             Some(receiver) => receiver,
             None => start(points[index..].to_vec(), look),
@@ -58,7 +52,7 @@ fn ask_with(
                 asked = Some(receiver);
             }
             Ok(Err(error)) => {
-                answers.push(Seen::unseen(format!("statvfs failed: {error}")));
+                answers.push(Seen::unseen(format!("cannot ask it: {error}")));
                 asked = Some(receiver);
             }
             Err(_) => answers.push(Seen::unseen("it did not answer in time")),
@@ -80,11 +74,13 @@ fn start(
     // A thread that cannot be started drops the sender, which reads as "no answer".
     let _ = thread::Builder::new().name("stead-disks".to_owned()).spawn(move || {
         for point in points {
-            if !waiting().insert(point.clone()) {
-                return;
-            }
-            let answer = look(&point);
-            waiting().remove(&point);
+            let answer = if waiting().insert(point.clone()) {
+                let answer = look(&point);
+                waiting().remove(&point);
+                answer
+            } else {
+                Err(io::Error::other("it was asked earlier and still does not answer"))
+            };
             if sender.send(answer).is_err() {
                 return;
             }
@@ -128,8 +124,8 @@ mod tests {
         let points = ["/a", "/hangs/dead", "/b"].map(PathBuf::from);
         let patience = Duration::from_millis(200);
         let answers = ask_with(&points, patience, hangs_on_dead);
+        assert!(matches!(&answers[1], Seen::Unseen(reason) if reason.contains("in time")));
         assert!(answers[0].seen().is_some_and(|point| point.folder));
-        assert!(answers[1].seen().is_none());
         let again = ask_with(&points, patience, hangs_on_dead);
         assert!(matches!(&again[1], Seen::Unseen(reason) if reason.contains("still")));
         assert!(again[0].seen().is_some() && again[2].seen().is_some());
