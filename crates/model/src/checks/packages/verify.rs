@@ -1,0 +1,100 @@
+//! Rule: packaged files are as they were shipped.
+
+use crate::facts::packages::{Altered, Verified};
+use crate::scene::Scene;
+use crate::seen::Seen;
+use crate::verdict::Finding;
+
+/// How many packages are told one by one.
+const TOLD: usize = 20;
+
+pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
+    let packages = &scene.facts.packages;
+    let verified = match &packages.verified {
+        Seen::Seen(verified) => verified,
+        Seen::Unseen(reason) => return vec![Finding::unknown("host", reason)],
+    };
+    if let (false, Some(pid)) =
+        (verified.altered.is_empty(), packages.dpkg.seen().and_then(|dpkg| dpkg.at_work))
+    {
+        return vec![Finding::unknown(
+            "host",
+            format!(
+                "dpkg is at work (its lock is held by process {pid}): ask again when it is done"
+            ),
+        )];
+    }
+    let mut findings: Vec<Finding> = verified.altered.iter().take(TOLD).map(altered).collect();
+    if let Some(more) = verified.altered.len().checked_sub(TOLD).filter(|more| *more > 0) {
+        findings.push(
+            Finding::fail("others", format!("files of {more} more packages differ"))
+                .fix("dpkg --verify"),
+        );
+    }
+    if verified.waiting > 0 {
+        findings.push(Finding::unknown(
+            "host",
+            format!(
+                "{} packages are not compared yet: the next run goes on; {}",
+                verified.waiting,
+                told(verified)
+            ),
+        ));
+    } else if findings.is_empty() {
+        findings.push(if verified.files > 0 && verified.unreadable == verified.files {
+            Finding::unknown("host", "no packaged file may be read; run it as root")
+        } else {
+            Finding::pass("host", told(verified))
+        });
+    }
+    findings
+}
+
+fn altered(altered: &Altered) -> Finding {
+    let mut counts = Vec::new();
+    if altered.changed > 0 {
+        counts.push(format!("{} changed", altered.changed));
+    }
+    if altered.missing > 0 {
+        counts.push(format!("{} missing", altered.missing));
+    }
+    let told = altered.paths.len() as u64;
+    let more = match altered.changed + altered.missing {
+        all if all > told => format!(" and {} more", all - told),
+        _ => String::new(),
+    };
+    Finding::fail(
+        &altered.package,
+        format!("{}: {}{more}", counts.join(", "), altered.paths.join(", ")),
+    )
+    .fix(format!("apt-get install --reinstall {}", altered.package))
+}
+
+fn told(verified: &Verified) -> String {
+    let mut text = format!(
+        "{} files of {} packages are compared with their checksums",
+        verified.files, verified.packages
+    );
+    for (count, what) in [
+        (verified.excluded, "absent by path-exclude"),
+        (verified.absent_documents, "pages of documentation absent"),
+        (verified.unreadable, "unreadable without root"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!("; {count} {what}"));
+        }
+    }
+    match verified.without_sums.as_slice() {
+        [] => {}
+        [one] => text.push_str(&format!("; {one} was shipped without checksums")),
+        many => {
+            let some = many.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let dots = if many.len() > 5 { ", …" } else { "" };
+            text.push_str(&format!(
+                "; {} packages were shipped without checksums ({some}{dots})",
+                many.len()
+            ));
+        }
+    }
+    text
+}
