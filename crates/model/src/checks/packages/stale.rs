@@ -12,10 +12,15 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
     };
     let mut findings: Vec<Finding> = stale.groups.iter().map(sick).collect();
     if stale.unreadable > 0 {
+        let advice = if scene.facts.machine.privileged {
+            "not even by root: the kernel or a security module forbids it"
+        } else {
+            "run it as root"
+        };
         findings.push(Finding::unknown(
             "host",
             format!(
-                "{} of {} processes may not be looked into; run it as root",
+                "{} of {} processes may not be looked into; {advice}",
                 stale.unreadable,
                 stale.unreadable + stale.processes
             ),
