@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -309,14 +309,14 @@ fn unhex(text: &[u8]) -> Option<[u8; 16]> {
 
 /// A number that changes when the file does, as far as its inode tells; 0 if it cannot be seen.
 fn print(path: &Path) -> u64 {
-    rustix::fs::stat(path).map_or(0, |stat| {
+    fs::metadata(path).map_or(0, |found| {
         [
-            stat.st_size as u64,
-            stat.st_ino,
-            stat.st_mtime as u64,
-            stat.st_mtime_nsec as u64,
-            stat.st_ctime as u64,
-            stat.st_ctime_nsec as u64,
+            found.size(),
+            found.ino(),
+            found.mtime().cast_unsigned(),
+            found.mtime_nsec().cast_unsigned(),
+            found.ctime().cast_unsigned(),
+            found.ctime_nsec().cast_unsigned(),
         ]
         .into_iter()
         .fold(1, mix)
