@@ -1,7 +1,9 @@
 //! The control groups a machine lives in, so that two machines' units never meet.
 //! On a host that runs systemd there are none of ours: nspawn asks it for a scope.
 
-use std::fs;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -16,12 +18,22 @@ pub(crate) struct Groups {
 
 impl Groups {
     /// Makes the groups of one machine; `None` where the host's systemd does it.
-    pub(crate) fn new(id: &str, machine: &str) -> Result<Option<Self>> {
+    ///
+    /// `ledger` is where they are written down for [`remove`]: whoever sweeps a dead run may live
+    /// in other groups than its maker did.
+    pub(crate) fn new(id: &str, machine: &str, ledger: &Path) -> Result<Option<Self>> {
         if Path::new("/run/systemd/system").is_dir() {
             return Ok(None);
         }
-        let folders: Vec<PathBuf> =
-            own()?.into_iter().map(|own| own.join(name(id)).join(machine)).collect();
+        let tops: Vec<PathBuf> = own()?.into_iter().map(|own| own.join(name(id))).collect();
+        let lines: String = tops.iter().map(|top| format!("{}\n", top.display())).collect();
+        File::options()
+            .create(true)
+            .append(true)
+            .open(ledger)
+            .and_then(|mut file| file.write_all(lines.as_bytes()))
+            .with_context(|| format!("cannot write to `{}`", ledger.display()))?;
+        let folders: Vec<PathBuf> = tops.into_iter().map(|top| top.join(machine)).collect();
         for folder in &folders {
             fs::create_dir_all(folder)
                 .with_context(|| format!("cannot make the control group `{}`", folder.display()))?;
@@ -67,11 +79,12 @@ pub(crate) fn scope(leader: Pid) -> Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-/// Removes what groups a run left.
-pub(crate) fn remove(id: &str) {
-    for own in own().unwrap_or_default() {
-        prune(&own.join(name(id)));
-    }
+/// Removes what groups a run left, as its ledger names them.
+pub(crate) fn remove(id: &str, ledger: &Path) {
+    let lines = fs::read_to_string(ledger).unwrap_or_default();
+    let folders: BTreeSet<&Path> = lines.lines().map(Path::new).collect();
+    let ours = |folder: &&Path| folder.ends_with(name(id));
+    folders.into_iter().filter(ours).for_each(prune);
 }
 
 fn name(id: &str) -> String {

@@ -37,6 +37,7 @@ pub(crate) struct Boot<'a> {
     pub name: &'a str,
     pub root: &'a Path,
     pub console: &'a Path,
+    pub groups: &'a Path,
     pub namespace: &'a Path,
     pub unified: bool,
     pub memory: Option<u64>,
@@ -54,7 +55,7 @@ pub(crate) struct Guest {
 impl Guest {
     /// Starts a machine and waits until its systemd has finished booting.
     pub(crate) fn boot(boot: &Boot) -> Result<Self> {
-        let groups = Groups::new(boot.id, boot.name)?;
+        let groups = Groups::new(boot.id, boot.name, boot.groups)?;
         if let Some((bytes, groups)) = boot.memory.zip(groups.as_ref()) {
             groups.limit_memory(bytes)?;
         }

@@ -190,6 +190,7 @@ impl Machine {
             name: &self.name,
             root: &self.root,
             console: &self.folder.join("console"),
+            groups: &self.fleet.run.groups(),
             namespace: &self.namespace,
             unified: self.unified,
             memory: self.memory,

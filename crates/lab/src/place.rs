@@ -17,6 +17,7 @@ use crate::command::{self, Input};
 use crate::network;
 
 const LIMIT: Duration = Duration::from_secs(30);
+const GROUPS: &str = "groups";
 
 /// Kills a run's machines once the process that wrote to it is gone, however it went.
 ///
@@ -69,6 +70,11 @@ impl Run {
         watch.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let watch = watch.spawn().context("cannot start the fleet's watch")?;
         Ok(Self { id, folder, watch, _alive: alive })
+    }
+
+    /// The file that keeps the control groups this fleet has made.
+    pub(crate) fn groups(&self) -> PathBuf {
+        self.folder.join(GROUPS)
     }
 
     /// Takes down whatever of the fleet is left; a second call finds nothing to do.
@@ -143,7 +149,7 @@ fn clear(folder: &Path, id: &str) -> Result<()> {
         unmount(&mount)?;
     }
     network::remove(id)?;
-    cgroup::remove(id);
+    cgroup::remove(id, &folder.join(GROUPS));
     remove(folder)
 }
 
