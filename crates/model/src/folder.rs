@@ -241,3 +241,6 @@ fn hash(source: &str, text: &str) -> u64 {
     }
     hash
 }
+
+#[cfg(test)]
+mod tests;

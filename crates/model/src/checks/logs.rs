@@ -157,7 +157,9 @@ fn learned(digest: &Digest) -> String {
 }
 
 fn read(digest: &Digest) -> String {
-    format!("{} lines read, {} kinds of message known", digest.lines, digest.known)
+    let lines = if digest.lines == 1 { "line" } else { "lines" };
+    let kinds = if digest.known == 1 { "kind" } else { "kinds" };
+    format!("{} {lines} read, {} {kinds} of message known", digest.lines, digest.known)
 }
 
 fn burst(template: &Template) -> Option<String> {
@@ -202,4 +204,124 @@ fn by_source<'a>(
         sources.entry(&template.source).or_default().push(template);
     }
     sources
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::facts::Facts;
+    use crate::folder::{Folder, Line};
+    use crate::reading::History;
+
+    fn judge(rule: fn(&Scene<'_>) -> Vec<Finding>, logs: Seen<Digest>) -> Vec<Finding> {
+        let facts = Facts { logs, ..Facts::default() };
+        let history = History::default();
+        rule(&Scene { facts: &facts, history: &history, plan: None, now: Timestamp::UNIX_EPOCH })
+    }
+
+    fn digest(lines: &[(&str, u8, &str)]) -> Digest {
+        let mut folder = Folder::default();
+        folder.begin();
+        folder.reached_end();
+        for (source, priority, text) in lines {
+            folder.fold(&Line {
+                at: 0,
+                source,
+                priority: *priority,
+                message_id: None,
+                text: text.as_bytes(),
+            });
+        }
+        folder.digest()
+    }
+
+    #[test]
+    fn a_new_error_warns_and_a_new_critical_fails() {
+        let findings = judge(
+            novelty,
+            Seen::Seen(digest(&[
+                ("a.service", 3, "cannot open 7"),
+                ("a.service", 4, "low on space"),
+                ("b.service", 2, "all is lost"),
+                ("c.service", 6, "good morning"),
+            ])),
+        );
+        let seen: Vec<_> =
+            findings.iter().map(|f| (f.verdict, &f.subject[..], &f.evidence[..])).collect();
+        assert_eq!(
+            seen,
+            [
+                (
+                    Verdict::Warn,
+                    "a.service",
+                    "2 new kinds of message: 1 × err: cannot open 7; 1 × warning: low on space"
+                ),
+                (Verdict::Fail, "b.service", "1 new kind of message: 1 × crit: all is lost"),
+            ]
+        );
+        assert_eq!(
+            findings[0].fix.as_deref(),
+            Some("journalctl --since '1 hour ago' -u a.service")
+        );
+    }
+
+    #[test]
+    fn what_is_new_below_warning_passes() {
+        let findings = judge(novelty, Seen::Seen(digest(&[("c.service", 5, "good morning")])));
+        assert_eq!(findings.len(), 1);
+        assert_eq!(findings[0].verdict, Verdict::Pass);
+        assert_eq!(
+            findings[0].evidence,
+            "1 line read, 1 kind of message known: 1 new, none a warning or worse"
+        );
+    }
+
+    #[test]
+    fn a_burst_warns_whatever_the_priority() {
+        let mut digest = digest(&[("c.service", 6, "good morning")]);
+        digest.hours = 30;
+        digest.templates[0].novelty =
+            Novelty::Burst { hour: Timestamp::UNIX_EPOCH, count: 412, before: 3.25 };
+        let findings = judge(rate, Seen::Seen(digest));
+        assert_eq!(findings[0].verdict, Verdict::Warn);
+        assert_eq!(
+            findings[0].evidence,
+            "412 lines in the hour from 1970-01-01T00:00:00Z, 3.2 an hour before: good morning"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_judged_is_unknown() {
+        let learning = Digest { learning: true, ..Digest::default() };
+        let partly = Digest {
+            hours: 30,
+            limited: Some("2 of 3 files are closed".to_owned()),
+            ..Digest::default()
+        };
+        let behind = Digest { hours: 30, behind_seconds: Some(60), ..Digest::default() };
+        for rule in [novelty, rate] {
+            for logs in [
+                Seen::unseen("no journal"),
+                Seen::Seen(learning.clone()),
+                Seen::Seen(partly.clone()),
+                Seen::Seen(behind.clone()),
+            ] {
+                let findings = judge(rule, logs);
+                assert!(findings.iter().any(|f| f.verdict == Verdict::Unknown), "{findings:?}");
+            }
+        }
+        let young = judge(rate, Seen::Seen(Digest { hours: 3, ..Digest::default() }));
+        assert_eq!(young[0].verdict, Verdict::Unknown);
+    }
+
+    #[test]
+    fn a_programs_name_cannot_break_out_of_the_fix() {
+        let findings = judge(novelty, Seen::Seen(digest(&[("x';reboot;'", 3, "boo")])));
+        assert_eq!(
+            findings[0].fix.as_deref(),
+            Some("journalctl --since '1 hour ago' -t 'x'\\'';reboot;'\\'''")
+        );
+    }
 }

@@ -117,6 +117,11 @@ impl Tally {
         }
     }
 
+    #[cfg(test)]
+    pub(super) const fn count_in_all(&self) -> u64 {
+        self.count
+    }
+
     fn bursts(&self) -> bool {
         let count = self.in_hour as f64;
         self.in_hour >= FLOOR
