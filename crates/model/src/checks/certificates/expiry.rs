@@ -13,21 +13,23 @@ use crate::verdict::Finding;
 
 pub(super) const CHECK: Check = Check {
     name: "certificate-expiry",
-    title: "Certificates are valid now and for two weeks yet",
+    title: "certificates are valid now and for two weeks yet",
     asks: "Looks at every certificate that the plan declares (`[[certificates]]` in the host's \
            file), that the configuration of nginx, Apache, Postfix, Dovecot, HAProxy or PostgreSQL \
            names, that certbot or Caddy keeps, and that this machine's own TLS ports answer with. \
-           An expired certificate locks every visitor out, and other servers stop delivering to \
-           this one. Fail: expired, less than 3 days left, not valid yet, or a declared file is \
-           missing. Warn: less than 14 days left (certbot renews at 30, so a renewal has been \
+           An expired certificate locks every visitor out, and other servers stop delivering \
+           to this one.\n\
+           fail: expired, less than 3 days left, not valid yet, or a declared file is missing.\n\
+           warn: less than 14 days left (certbot renews at 30, so a renewal has been \
            failing for two weeks by then), or a configuration names a file that is missing. For \
            certificates that an authority made for less than 10 days, a quarter and a tenth of \
-           their life stand in for 14 and 3 days. Unknown: a file or folder could not be read. \
-           Pass: all others, or no certificate was found.",
+           their life stand in for 14 and 3 days.\n\
+           unknown: a file or folder could not be read.\n\
+           pass: all others, or no certificate was found.",
     commands: &[
-        "openssl x509 -in /etc/letsencrypt/live/NAME/cert.pem -noout -subject -dates -fingerprint -sha256",
+        "openssl x509 -in PATH -noout -subject -dates -fingerprint -sha256",
         "openssl s_client -connect 127.0.0.1:443 -servername NAME </dev/null 2>/dev/null | openssl x509 -noout -subject -dates -fingerprint -sha256",
-        "grep -rn ssl_certificate /etc/nginx/sites-enabled /etc/nginx/conf.d",
+        "grep -rnE 'ssl_certificate|SSLCertificateFile' /etc/nginx /etc/apache2 2>/dev/null",
     ],
     mend: "With certbot: `certbot renew --dry-run` shows why the renewal fails (often port 80 is \
            closed or the name points elsewhere); then `certbot renew` and reload the service \

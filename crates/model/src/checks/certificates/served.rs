@@ -14,18 +14,21 @@ use crate::verdict::Finding;
 
 pub(super) const CHECK: Check = Check {
     name: "certificate-served",
-    title: "Services serve the certificate that lies on disk",
+    title: "services serve the certificate that lies on disk",
     asks: "Shakes hands with this machine's own TLS ports (443, 465, 636, 853, 993, 995, 8443, 8448 \
            and the like, and those that the plan declares; never another machine's) and compares \
            the SHA-256 fingerprint of what they answer with the certificates on disk. A renewed \
            certificate is of no use until its service reloads: the old one is served until it \
-           expires. Fail: a service answers with an older certificate than the file for the same \
+           expires.\n\
+           fail: a service answers with an older certificate than the file for the same \
            name holds, or with another one than the plan pairs it with, or nothing answers where \
-           the plan expects a certificate. Unknown: no handshake was possible, or no file is known \
-           for what is served. Pass: each served certificate lies on disk, or none is served.",
+           the plan expects a certificate.\n\
+           unknown: no handshake was possible, or no file is known \
+           for what is served.\n\
+           pass: each served certificate lies on disk, or none is served.",
     commands: &[
         "openssl s_client -connect 127.0.0.1:443 -servername NAME </dev/null 2>/dev/null | openssl x509 -noout -dates -fingerprint -sha256",
-        "openssl x509 -in /etc/letsencrypt/live/NAME/cert.pem -noout -dates -fingerprint -sha256",
+        "openssl x509 -in PATH -noout -dates -fingerprint -sha256",
     ],
     mend: "Reload the service: `systemctl reload nginx` (or apache2, postfix, dovecot, haproxy, \
            postgresql). So that it does not happen again, put the same line into an executable \

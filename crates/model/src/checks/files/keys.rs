@@ -9,19 +9,22 @@ use crate::verdict::Finding;
 
 pub(super) const CHECK: Check = Check {
     name: "key-modes",
-    title: "Private keys cannot be read by every user",
+    title: "private keys cannot be read by every user",
     asks: "Looks for private keys where Debian and common services keep them: SSH host keys, \
            /etc/ssl/private, certbot's archive, the .ssh folders of root and of users with a login \
            shell, files in the folders of nginx, Apache, Postfix, Dovecot, PostgreSQL and others \
            that begin as a PEM private key does, keys that a service's configuration names, and \
-           stead's own. Whoever reads a private key can pose as this machine or this person. Fail: \
-           every user can read or change it; a folder above it that lets only its owner or group \
-           in counts as a lock. Warn: its group may change it, or SSH refuses to use it because it is \
-           not closed to all but its owner. Unknown: a folder could not be read (without root, \
-           most cannot); what could be read is judged all the same. Pass: all others.",
+           stead's own. Whoever reads a private key can pose as this machine or this person.\n\
+           fail: every user can read or change it; a folder above it that lets only its owner or group \
+           in counts as a lock.\n\
+           warn: its group may change it, or SSH refuses to use it because it is \
+           not closed to all but its owner.\n\
+           unknown: a folder could not be read (without root, \
+           most cannot); what could be read is judged all the same.\n\
+           pass: all others.",
     commands: &[
         "ls -l /etc/ssh/ssh_host_*_key",
-        "find /etc/ssl/private /etc/letsencrypt /root/.ssh /home/*/.ssh -type f -perm /004 -exec ls -l {} +",
+        "find /etc/ssl/private /etc/letsencrypt /root/.ssh /home/*/.ssh -type f -perm /004 -exec ls -l {} + 2>/dev/null",
         "grep -rlE --include=*.pem --include=*.key 'BEGIN.*PRIVATE KEY' /etc | xargs -r ls -lL",
     ],
     mend: "`chmod 0600 PATH`; where a service that does not start as root must read it, \

@@ -9,18 +9,20 @@ use crate::verdict::Finding;
 
 pub(super) const CHECK: Check = Check {
     name: "secret-modes",
-    title: "Declared secrets can be read by nobody else",
+    title: "declared secrets can be read by nobody else",
     asks: "Compares mode, owner and group of each file that the plan lists under [[secrets]] in the \
            host's file (`path`, `mode`, `owner`, `group`; the widest mode allowed is 0600 if none \
            is given) with what is on disk, links followed. Deploy scripts and editors often leave \
-           a password file readable for every user and every hacked service of the machine. Fail: \
-           a permission is set that the plan does not allow, the owner or group is another one, or \
-           the file is missing. Unknown: the file could not be looked at. Pass: all are as closed \
+           a password file readable for every user and every hacked service of the machine.\n\
+           fail: a permission is set that the plan does not allow, the owner or group is another one, or \
+           the file is missing.\n\
+           unknown: the file could not be looked at.\n\
+           pass: all are as closed \
            as declared or more, or none is declared.",
     commands: &["stat -L -c '%a %U %G %n' PATH", "namei -l PATH"],
     mend: "`chmod 0600 PATH` and `chown USER:GROUP PATH`. If others could read it for a while, \
            count the secret as known: change the password or token. If the wider mode is meant, \
-           say so in the plan: [[secrets]] path = \"PATH\", mode = \"0640\", group = \"GROUP\".",
+           say so in the host's file of the plan:\n[[secrets]]\npath = \"PATH\"\nmode = \"0640\"\ngroup = \"GROUP\"",
     judge,
 };
 

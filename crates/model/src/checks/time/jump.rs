@@ -9,18 +9,22 @@ use crate::verdict::Finding;
 
 pub(super) const CHECK: Check = Check {
     name: "clock-jump",
-    title: "The clock runs evenly and is not behind",
+    title: "the clock runs evenly and is not behind",
     asks: "Compares the clock with the kernel's count of time since boot at each look: both must \
            advance by the same amount. And compares it with the newest file that the system itself \
            writes (the list of installed packages, systemd's and timesyncd's marks). A jump makes \
            timers run twice or not at all, cuts sessions, and puts backups and logs out of order; \
-           boards without a battery often start in the past. Fail: the clock is behind one of \
-           those files. Warn: it jumped by more than 2 seconds in the last day; a step in the first \
-           ten minutes after boot is usual and only told. Unknown: the clock could not be compared \
-           with anything. Pass: no jump since the last look.",
+           boards without a battery often start in the past.\n\
+           fail: the clock is behind one of \
+           those files.\n\
+           warn: it jumped by more than 2 seconds in the last day; a step in the first \
+           ten minutes after boot is usual and only told.\n\
+           unknown: the clock could not be compared \
+           with anything.\n\
+           pass: no jump since the last look.",
     commands: &[
-        "date; stat -c '%y %n' /var/lib/dpkg/status /var/lib/systemd/timesync/clock",
-        "journalctl --no-pager -b | grep -iE 'time has been changed|System clock was stepped|Initial clock synchronization'",
+        "date; stat -L -c '%y %n' /var/lib/dpkg/status /var/lib/systemd/timesync/clock",
+        "journalctl --no-pager -b | grep -iE 'clock was stepped|clock change detected|time jumped|clock synchronization'",
     ],
     mend: "If the clock is behind: `timedatectl` shows whether it is synchronised; `timedatectl \
            set-ntp true` sets it. If it was set on purpose, nothing is to be done: the finding goes \
@@ -110,7 +114,7 @@ fn jumped(jump: &Jump, uptime: u64) -> Finding {
         );
     }
     Finding::warn("clock", evidence)
-        .fix("if nobody set it on purpose: journalctl --no-pager -b | grep -iE 'time has been changed|stepped'")
+        .fix("if nobody set it on purpose: journalctl --no-pager -b | grep -iE 'clock was stepped|clock change|time jumped'")
 }
 
 #[cfg(test)]

@@ -8,18 +8,21 @@ use crate::verdict::Finding;
 
 pub(super) const CHECK: Check = Check {
     name: "time-sync",
-    title: "The clock is synchronised",
+    title: "the clock is synchronised",
     asks: "Asks whether the kernel holds its clock for synchronised, and which program sets it. A \
            clock that nobody sets drifts by a second or two a day: sign-in codes stop working, \
            certificates seem expired or not yet valid, and logs of two machines cannot be put \
-           side by side. Fail: not synchronised, and no program that sets clocks runs. Warn: one \
-           runs, but has not synchronised yet (no network, or its servers do not answer). \
-           Unknown: it could not be asked; inside a container the clock belongs to the machine \
-           that runs it, and is to be checked there. Pass: synchronised.",
+           side by side.\n\
+           fail: not synchronised, and no program that sets clocks runs.\n\
+           warn: one \
+           runs, but has not synchronised yet (no network, or its servers do not answer).\n\
+           unknown: it could not be asked; inside a container the clock belongs to the machine \
+           that runs it, and is to be checked there.\n\
+           pass: synchronised.",
     commands: &[
         "timedatectl show -p NTPSynchronized -p NTP",
-        "timedatectl timesync-status",
-        "chronyc tracking",
+        "timedatectl timesync-status   # where systemd-timesyncd runs",
+        "chronyc tracking              # where chrony runs",
     ],
     mend: "`apt install systemd-timesyncd` (or chrony) and `timedatectl set-ntp true`. If it runs \
            and does not synchronise: `journalctl -u systemd-timesyncd` names the servers tried; \

@@ -11,14 +11,16 @@ use crate::verdict::Finding;
 
 pub(super) const CHECK: Check = Check {
     name: "backup-evidence",
-    title: "Backups happen, and were read back",
+    title: "backups happen, and were read back",
     asks: "Looks at the evidence file of each backup that the plan declares under [[backups]] in the \
            host's file (`service`, `period_hours`, `evidence`): the file that the backup writes \
            last, after it has read its snapshot back. Whether a timer is enabled is not asked: \
-           timers run and leave nothing behind, and backups were missed for months that way. \
-           Fail: the file is missing, empty, not a regular file, or older than one and a half \
-           times its period. Unknown: no backup is declared, the file could not be looked at, or \
-           its time lies more than an hour in the future. Pass: each file is fresh.",
+           timers run and leave nothing behind, and backups were missed for months that way.\n\
+           fail: the file is missing, empty, not a regular file, or older than one and a half \
+           times its period.\n\
+           unknown: no backup is declared, the file could not be looked at, or \
+           its time lies more than an hour in the future.\n\
+           pass: each file is fresh.",
     commands: &["stat -L -c '%y %s %F %n' EVIDENCE", "date"],
     mend: "Run the backup by hand and read its messages to the end; then restore one file from it. \
            If none is set up yet, set one up whose last step, after reading the snapshot back \

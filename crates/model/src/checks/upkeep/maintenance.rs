@@ -10,13 +10,16 @@ use crate::verdict::Finding;
 
 pub(super) const CHECK: Check = Check {
     name: "maintenance-window",
-    title: "Maintenance mode ends when it should",
+    title: "maintenance mode ends when it should",
     asks: "Looks at each flag file that the plan lists under [[maintenance]] in the host's file \
            (`flag`, `window_minutes`): while the file exists, the service shows its maintenance \
            page. After an upgrade that went well the flag is easily forgotten, and visitors stay \
-           locked out. Fail: the file's modification time is further back than its window. Warn: \
-           that time lies in the future, so the age cannot be told. Unknown: the file could not be \
-           looked at. Pass: no flag is set, or the window still runs, or the plan declares none.",
+           locked out.\n\
+           fail: the file's modification time is further back than its window.\n\
+           warn: that time lies in the future, so the age cannot be told.\n\
+           unknown: the file could not be \
+           looked at.\n\
+           pass: no flag is set, or the window still runs, or the plan declares none.",
     commands: &["stat -c '%y %n' FLAG", "date"],
     mend: "If the work is done, remove the flag (`rm FLAG`) and look whether the service answers. If \
            it is not, tell the members, and `touch FLAG` to start the window anew.",
