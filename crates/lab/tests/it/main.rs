@@ -2,9 +2,11 @@
 //! What the machines are for is tested where it is built.
 
 mod left;
+mod nested;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -103,7 +105,7 @@ fn files_and_output_pass_through_unchanged() -> Result<()> {
 #[test]
 fn packages_run_their_services_inside_only() -> Result<()> {
     let Some(fleet) = Fleet::new("web")? else { return Ok(()) };
-    let server = fleet.machine("server").packages(&["nginx", "postgresql"]).boot()?;
+    let server = fleet.machine("server").packages(&["git", "nginx-light", "postgresql"]).boot()?;
     assert_eq!(server.must("systemctl is-system-running")?, "running\n");
     let client = fleet.machine("client").boot()?;
     let ask = "exec 3<>/dev/tcp/server/80; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3";
@@ -155,5 +157,39 @@ fn a_shifted_clock_is_seen_by_services_and_commands() -> Result<()> {
         let shift = seen.trim().parse::<u64>()?.saturating_sub(now) / 86_400;
         assert!(shift.abs_diff(400) <= 1, "{shift} days");
     }
+    Ok(())
+}
+
+#[test]
+fn machines_of_a_fleet_boot_side_by_side() -> Result<()> {
+    let Some(fleet) = Fleet::new("many")? else { return Ok(()) };
+    let machines: Vec<Result<lab::Machine>> = std::thread::scope(|scope| {
+        let boot = |number| fleet.machine(&format!("m{number}")).boot();
+        let threads: Vec<_> = (0..4).map(|number| scope.spawn(move || boot(number))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    let machines = machines.into_iter().collect::<Result<Vec<_>>>()?;
+    for machine in &machines {
+        machine.must("for n in 0 1 2 3; do ping -c 1 -W 5 m$n >/dev/null || exit; done")?;
+    }
+    assert!(fleet.machine("m0").boot().is_err(), "a name is given once");
+    assert!(fleet.machine("../m0").boot().is_err() && fleet.machine("").boot().is_err());
+    Ok(())
+}
+
+#[test]
+fn a_lab_that_cannot_run_says_so() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let skipped = folder.path().join("skipped");
+    let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+    lab.arg("boot").env("PATH", "").env("STEAD_SKIPPED", &skipped);
+    let output = lab.env_remove("STEAD_LAB_REQUIRED").output()?;
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with("SKIPPED: "), "{output:?}");
+    assert_eq!(fs::read_to_string(&skipped)?.lines().count(), 1);
+
+    let output = lab.env("STEAD_LAB_REQUIRED", "1").output()?;
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: "), "{output:?}");
+    assert_eq!(fs::read_to_string(&skipped)?.lines().count(), 1);
     Ok(())
 }
