@@ -35,8 +35,10 @@
 
   const age = () => {
     const now = Date.parse(byId("main").dataset.now) + performance.now() - swapped;
-    for (const time of document.querySelectorAll("time[data-ago]")) {
-      const text = distance((now - Date.parse(time.dateTime)) / 1000);
+    for (const time of document.querySelectorAll("time[data-ago], time[data-held]")) {
+      let text = distance((now - Date.parse(time.dateTime)) / 1000);
+      // As `standing` in moment.rs says it.
+      if ("held" in time.dataset) text = text.endsWith(" ago") ? `for ${text.slice(0, -4)}` : "since just now";
       if (time.textContent !== text) time.textContent = text;
     }
   };

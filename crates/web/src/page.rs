@@ -3,6 +3,7 @@
 pub(crate) mod changes;
 pub(crate) mod history;
 pub(crate) mod host;
+pub(crate) mod logs;
 pub(crate) mod none;
 pub(crate) mod overview;
 pub(crate) mod timers;

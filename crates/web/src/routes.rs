@@ -10,6 +10,7 @@ use api::refusal::Refusal;
 use api::reply::Reply;
 use api::request::{Request as Ask, Span};
 use api::view::changes::Changes;
+use api::view::digest::Digest;
 use api::view::history::History;
 use api::view::host::Host;
 use api::view::metrics::Metrics;
@@ -59,6 +60,7 @@ pub(crate) fn router(answer: Arc<dyn Answer>, doors: Doors) -> Router {
         .route("/hosts/{host}/changes", get(host_changes))
         .route("/hosts/{host}/history", get(history))
         .route("/hosts/{host}/timers", get(timers))
+        .route("/hosts/{host}/logs", get(logs))
         .route("/events", get(events))
         .route("/metrics", get(scrape))
         .route(&STYLE.path(), get(async || &STYLE))
@@ -309,6 +311,25 @@ async fn timers(State(hall): State<Hall>, Path(name): Path<String>) -> Response 
             main: html! {
                 (page::host::head(host.as_str(), "/timers"))
                 (page::timers::timers(&view, &Moment::of(view.at)))
+            },
+        })
+    };
+    framed(version, page.await)
+}
+
+async fn logs(State(hall): State<Hall>, Path(name): Path<String>) -> Response {
+    let version = hall.version();
+    let page = async {
+        let host = named(&name)?;
+        let view: Digest = hall.ask(Ask::Digest { host: host.clone() }).await?;
+        Ok(Page {
+            title: format!("Logs of {host}"),
+            place: "",
+            summary: page::logs::summary(&view),
+            at: view.at,
+            main: html! {
+                (page::host::head(host.as_str(), "/logs"))
+                (page::logs::logs(&view, &Moment::of(view.at)))
             },
         })
     };

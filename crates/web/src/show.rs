@@ -1,5 +1,6 @@
 //! The pieces that pages are made of.
 
+pub(crate) mod about;
 pub(crate) mod badge;
 pub(crate) mod figure;
 pub(crate) mod finding;

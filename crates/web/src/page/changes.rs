@@ -44,7 +44,7 @@ fn heading(day: Date) -> String {
 fn entry(change: &Change, host: Option<&str>, moment: &Moment) -> Markup {
     html! {
         li {
-            p.when { (moment.at(change.at)) }
+            p.when { (moment.minute(change.at)) }
             div {
                 @if host.is_none() {
                     a href={ "/hosts/" (change.host) } { (change.host) } " "

@@ -15,13 +15,14 @@ use api::view::standing::Standing;
 use maud::{Markup, html};
 
 use crate::page::history::path;
-use crate::show::badge::{counts, spoken};
+use crate::show::about::about;
+use crate::show::badge::{badge, counts, spoken};
 use crate::show::figure::{figure, title};
 use crate::show::finding;
 use crate::show::moment::Moment;
 use crate::show::plot::plot;
 use crate::show::table::table;
-use crate::show::words::{counted, short, shown};
+use crate::show::words::{counted, short, shown, system};
 
 /// How many subjects of one series are drawn, the largest; and how many plots in all.
 const SUBJECTS: usize = 3;
@@ -29,7 +30,17 @@ const PLOTS: usize = 9;
 /// How many rows a list has at most.
 const ROWS: usize = 1000;
 
-const PAGES: [(&str, &str); 3] = [("", "Checks"), ("/timers", "Timers"), ("/changes", "Changes")];
+/// The series that are drawn first, and those that are no more than another one turned round.
+const FIRST: [&str; 2] = ["filesystem_avail_bytes", "memory_available_bytes"];
+const UNDRAWN: [&str; 4] = [
+    "filesystem_size_bytes",
+    "filesystem_used_bytes",
+    "filesystem_inodes_used",
+    "filesystem_inodes_avail",
+];
+
+const PAGES: [(&str, &str); 4] =
+    [("", "Checks"), ("/timers", "Timers"), ("/logs", "Logs"), ("/changes", "Changes")];
 
 /// The head that all pages of a host share. `here` is the page's own end of the path.
 pub(crate) fn head(host: &str, here: &str) -> Markup {
@@ -57,14 +68,15 @@ pub(crate) fn summary(view: &Host) -> String {
 /// The meters that are drawn: of every series the few largest subjects.
 pub(crate) fn drawn(meters: &[Latest]) -> Vec<Meter> {
     let mut by_series: BTreeMap<&str, Vec<&Latest>> = BTreeMap::new();
-    for latest in meters {
+    for latest in meters.iter().filter(|latest| !UNDRAWN.contains(&&*latest.meter.series)) {
         by_series.entry(&latest.meter.series).or_default().push(latest);
     }
-    // Series of the machine as a whole come before those of many units.
-    let mut series: Vec<Vec<&Latest>> = by_series.into_values().collect();
-    series.sort_by_key(Vec::len);
+    // Then series of the machine as a whole, before those of many units.
+    let place = |name: &str| FIRST.iter().position(|first| *first == name).unwrap_or(FIRST.len());
+    let mut series: Vec<(&str, Vec<&Latest>)> = by_series.into_iter().collect();
+    series.sort_by_key(|(name, latest)| (place(name), latest.len()));
     let mut drawn = Vec::new();
-    for latest in &mut series {
+    for (_, latest) in &mut series {
         latest.sort_by(|a, b| b.window.mean.total_cmp(&a.window.mean));
         drawn.extend(latest.iter().take(SUBJECTS).map(|latest| latest.meter.clone()));
     }
@@ -88,50 +100,66 @@ pub(crate) fn host(view: &Host, histories: &[History], moment: &Moment) -> Marku
                         (plot(history, link.as_deref(), moment))
                     }
                 }
-                (meters(name, &view.meters))
             }
         }
-        (facts(&view.facts))
-        (runs(&view.runs, moment))
+        section aria-labelledby="known" {
+            h2 #known { "What is known" }
+            (facts(&view.facts))
+            (meters(name, &view.meters))
+            (runs(&view.runs, moment))
+        }
     }
 }
 
 fn machine(view: &Host, moment: &Moment) -> Markup {
     html! {
         div.machine {
-            (counts(view.line.counts))
+            @if view.line.stale {
+                p { (badge(Verdict::Unknown)) }
+                p.silent { "Nothing heard for long. What is shown was true then." }
+            } @else {
+                (counts(view.line.counts))
+            }
             @match &view.machine {
                 Seen::Seen(machine) => (words(machine)),
-                Seen::Unseen(reason) => p.about { "The machine was not seen: " (shown(reason)) },
+                Seen::Unseen(reason) => (about(&[html! { "The machine was not seen: " (shown(reason)) }])),
             }
-            p.about {
-                @if let Some(tier) = &view.line.tier { span { "tier " (short(tier)) } }
-                @match view.line.seen {
-                    Some(seen) => span { "seen " (moment.ago(seen)) },
-                    None => span { "never seen" },
-                }
-            }
-            @if view.line.stale {
-                p.silent { "Nothing heard for long: what is shown may be true no more." }
-            }
+            (about(&place(view, moment)))
         }
     }
 }
 
+/// Its tier and its last report.
+fn place(view: &Host, moment: &Moment) -> Vec<Markup> {
+    let mut parts = Vec::new();
+    if let Some(tier) = &view.line.tier {
+        parts.push(html! { "tier " (short(tier)) });
+    }
+    parts.push(match view.line.seen {
+        Some(seen) => html! { "seen " (moment.ago(seen)) },
+        None => html! { "never seen" },
+    });
+    parts
+}
+
 fn words(machine: &Machine) -> Markup {
+    let mut parts = vec![
+        html! { (system(&machine.system)) },
+        html! { "Linux " (short(&machine.kernel)) },
+        html! {
+            (counted(machine.processors, "processor", "processors"))
+            " (" (short(&machine.architecture)) ")"
+        },
+        html! { (bytes(machine.memory_bytes)) " memory" },
+    ];
+    match &machine.virtualisation {
+        Seen::Seen(kind) if kind == "none" => parts.push(html! { "bare metal" }),
+        Seen::Seen(kind) => parts.push(html! { (short(kind)) }),
+        Seen::Unseen(_) => {}
+    }
+    parts.push(html! { "up " (span(machine.uptime_seconds)) });
     html! {
-        p.about {
-            span { (short(&machine.system)) }
-            span { "Linux " (short(&machine.kernel)) }
-            span { (counted(machine.processors, "processor", "processors")) " (" (short(&machine.architecture)) ")" }
-            span { (bytes(machine.memory_bytes)) " memory" }
-            @match &machine.virtualisation {
-                Seen::Seen(kind) if kind == "none" => span { "bare metal" },
-                Seen::Seen(kind) => span { (short(kind)) },
-                Seen::Unseen(_) => {}
-            }
-            span { "up " (span(machine.uptime_seconds)) }
-        }
+        (about(&parts))
         @if !machine.privileged {
             p.silent { "Observed without root: what only root may see is unknown." }
         }
@@ -183,8 +211,8 @@ const fn heading(verdict: Verdict) -> &'static str {
 fn meters(host: &str, meters: &[Latest]) -> Markup {
     html! {
         details #meters {
-            summary { "All meters " span.muted { (meters.len()) } }
-            (table("All meters", &["Meter", "Subject", "Now"], meters.iter().take(ROWS).map(|latest| {
+            summary { "Meters " span.muted { (meters.len()) } }
+            (table("Meters", &["Meter", "Subject", "Now"], meters.iter().take(ROWS).map(|latest| {
                 let meter = &latest.meter;
                 html! {
                     td {
@@ -202,37 +230,27 @@ fn meters(host: &str, meters: &[Latest]) -> Markup {
 
 fn facts(facts: &BTreeMap<String, String>) -> Markup {
     html! {
-        section aria-labelledby="facts" {
-            h2 #facts { "Facts" }
-            @if facts.is_empty() { p.muted { "No facts are known yet." } }
-            @else {
-                details #fact-list {
-                    summary { "What changes seldom " span.muted { (facts.len()) } }
-                    (table("Facts", &["Fact", "Value"], facts.iter().take(ROWS).map(|(key, value)| html! {
-                        th scope="row" { (short(key)) }
-                        td { (shown(value)) }
-                    })))
-                }
-            }
+        details #facts {
+            summary { "Facts " span.muted { (facts.len()) } }
+            (table("Facts", &["Fact", "Value"], facts.iter().take(ROWS).map(|(key, value)| html! {
+                th scope="row" { (short(key)) }
+                td { (shown(value)) }
+            })))
         }
     }
 }
 
 fn runs(runs: &[Run], moment: &Moment) -> Markup {
+    let heads = ["When", "What", "Result", "Took"];
     html! {
-        @if !runs.is_empty() {
-            section aria-labelledby="runs" {
-                h2 #runs { "Runs" }
-                details #run-list {
-                    summary { "The last runs " span.muted { (runs.len()) } }
-                    (table("The last runs", &["When", "What", "Result", "Took"], runs.iter().take(ROWS).map(|run| html! {
-                        td { (moment.at(run.at)) }
-                        td { (short(&run.what)) }
-                        td { (spoken(run.counts)) }
-                        td.number { (run.milliseconds) " ms" }
-                    })))
-                }
-            }
+        details #runs {
+            summary { "Last runs " span.muted { (runs.len()) } }
+            (table("Last runs", &heads, runs.iter().take(ROWS).map(|run| html! {
+                td { (moment.at(run.at)) }
+                td { (short(&run.what)) }
+                td { (spoken(run.counts)) }
+                td.number { (run.milliseconds) " ms" }
+            })))
         }
     }
 }

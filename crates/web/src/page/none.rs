@@ -4,7 +4,7 @@ use api::refusal::Refusal;
 use axum::http::StatusCode;
 use maud::{Markup, html};
 
-use crate::show::words::shown;
+use crate::show::words::{capitalised, shown};
 
 /// The page's title, its status and its content.
 pub(crate) fn none(refusal: &Refusal) -> (&'static str, StatusCode, Markup) {
@@ -23,9 +23,5 @@ pub(crate) fn none(refusal: &Refusal) -> (&'static str, StatusCode, Markup) {
 }
 
 fn sentence(text: &str) -> String {
-    let text = shown(text);
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).chain(['.']).collect()
-    })
+    capitalised(&shown(text)) + "."
 }

@@ -1,13 +1,15 @@
 //! All hosts, the worst first.
 
+use api::report::Counts;
 use api::verdict::Verdict;
 use api::view::overview::{Line, Overview};
 use maud::{Markup, html};
 
+use crate::show::about::about;
 use crate::show::badge::{badge, counts, spoken};
 use crate::show::finding::brief;
 use crate::show::moment::Moment;
-use crate::show::words::{counted, short};
+use crate::show::words::{counted, short, system};
 
 /// How the stead is, in one sentence.
 pub(crate) fn summary(view: &Overview) -> String {
@@ -46,7 +48,7 @@ pub(crate) fn overview(view: &Overview, moment: &Moment) -> Markup {
                             (badge(Verdict::Pass))
                             div {
                                 a href={ "/hosts/" (line.host) } { (line.host) }
-                                (about(line, moment))
+                                (host_about(line, moment))
                             }
                         }
                     }
@@ -63,13 +65,13 @@ fn sick(line: &Line, moment: &Moment) -> Markup {
         article.host.(line.verdict().word()) {
             div.host-head {
                 h2 { a href={ "/hosts/" (line.host) } { (line.host) } }
-                (badge(line.verdict()))
-                (counts(line.counts))
+                @if line.stale || line.counts == Counts::default() { (badge(Verdict::Unknown)) }
+                @else { (counts(line.counts)) }
             }
-            (about(line, moment))
+            (host_about(line, moment))
             @if line.stale {
                 p.silent {
-                    "Nothing heard for long: what is shown may be true no more."
+                    "Nothing heard for long. Then it was: " (spoken(line.counts)) "."
                 }
             }
             @if told > 0 {
@@ -87,15 +89,17 @@ fn sick(line: &Line, moment: &Moment) -> Markup {
 }
 
 /// The host's system, tier and last report.
-fn about(line: &Line, moment: &Moment) -> Markup {
-    html! {
-        p.about {
-            @if !line.system.is_empty() { span { (short(&line.system)) } }
-            @if let Some(tier) = &line.tier { span { (short(tier)) } }
-            @match line.seen {
-                Some(seen) => span { "seen " (moment.ago(seen)) },
-                None => span { "never seen" },
-            }
-        }
+fn host_about(line: &Line, moment: &Moment) -> Markup {
+    let mut parts = Vec::new();
+    if !line.system.is_empty() {
+        parts.push(html! { (system(&line.system)) });
     }
+    if let Some(tier) = &line.tier {
+        parts.push(html! { (short(tier)) });
+    }
+    parts.push(match line.seen {
+        Some(seen) => html! { "seen " (moment.ago(seen)) },
+        None => html! { "never seen" },
+    });
+    about(&parts)
 }

@@ -9,6 +9,7 @@ use api::verdict::Verdict;
 use api::view::timers::Timers;
 use maud::{Markup, html};
 
+use crate::show::about::about;
 use crate::show::badge::badge;
 use crate::show::finding;
 use crate::show::moment::Moment;
@@ -37,7 +38,7 @@ pub(crate) fn summary(view: &Timers) -> String {
 pub(crate) fn timers(view: &Timers, moment: &Moment) -> Markup {
     html! {
         p.lead { (summary(view)) }
-        @if let Some(seen) = view.seen { p.about { span { "observed " (moment.ago(seen)) } } }
+        @if let Some(seen) = view.seen { (about(&[html! { "observed " (moment.ago(seen)) }])) }
         @if !view.standings.is_empty() {
             section aria-labelledby="findings" {
                 h2 #findings { "Findings" }

@@ -17,8 +17,26 @@ pub(crate) fn figure(series: &str, value: f64) -> String {
     }
 }
 
+/// The series whose names say too little to a newcomer.
+const TITLES: [(&str, &str); 11] = [
+    ("filesystem_avail_bytes", "free space"),
+    ("filesystem_used_bytes", "used space"),
+    ("filesystem_size_bytes", "size of filesystem"),
+    ("filesystem_inodes_avail", "free inodes"),
+    ("filesystem_inodes_used", "used inodes"),
+    ("journal_bytes", "journal size"),
+    ("memory_available_bytes", "available memory"),
+    ("swap_used_bytes", "swap in use"),
+    ("pressure_cpu_some_ratio", "waiting for CPU"),
+    ("pressure_memory_full_ratio", "stalled on memory"),
+    ("pressure_io_full_ratio", "stalled on disk"),
+];
+
 /// What a series is called on a page: `unit_memory_bytes` is `unit memory`.
 pub(crate) fn title(series: &str) -> String {
+    if let Some((_, words)) = TITLES.iter().find(|(known, _)| *known == series) {
+        return (*words).to_owned();
+    }
     let name = series.strip_suffix("_total").unwrap_or(series);
     let name = ["_bytes", "_seconds", "_ratio", "_percent"]
         .iter()

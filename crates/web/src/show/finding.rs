@@ -7,11 +7,11 @@ use maud::{Markup, html};
 
 use crate::show::badge::badge;
 use crate::show::moment::Moment;
-use crate::show::words::{id, short, shown};
+use crate::show::words::{capitalised, id, short, shown};
 
 /// What a check is called on a page; a check of another release is called by its name.
 pub(crate) fn title(name: &str) -> String {
-    checks::named(name).map_or_else(|| short(name), |check| check.title.to_owned())
+    checks::named(name).map_or_else(|| short(name), |check| capitalised(check.title))
 }
 
 /// The subject, unless it is the host as a whole.
@@ -29,7 +29,7 @@ pub(crate) fn brief(standing: &Standing, moment: &Moment) -> Markup {
                 p { strong { (title(&finding.name)) } (subject(&finding.subject)) }
                 p.evidence { (shown(&finding.evidence)) }
             }
-            @if let Some(since) = standing.since { p.since { "since " (moment.ago(since)) } }
+            @if let Some(since) = standing.since { p.since { (moment.held(since)) } }
         }
     }
 }
@@ -43,7 +43,7 @@ pub(crate) fn full(standing: &Standing, host: &str, moment: &Moment) -> Markup {
             div.finding-head {
                 (badge(finding.verdict))
                 h3 { (title(&finding.name)) (subject(&finding.subject)) }
-                @if let Some(since) = standing.since { p.since { "since " (moment.ago(since)) } }
+                @if let Some(since) = standing.since { p.since { (moment.held(since)) } }
             }
             p.evidence { (shown(&finding.evidence)) }
             @if let Some(fix) = &finding.fix {

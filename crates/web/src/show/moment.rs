@@ -23,6 +23,15 @@ impl Moment {
         }
     }
 
+    /// `for 3 h`: how long something has stood; the script keeps it true.
+    pub(crate) fn held(&self, since: Timestamp) -> Markup {
+        html! {
+            time datetime=(since) title={ "since " (self.label(since)) } data-held {
+                (standing(self.now, since))
+            }
+        }
+    }
+
     /// `20 Nov 19:32`, with the year where it is another.
     pub(crate) fn at(&self, at: Timestamp) -> Markup {
         html! { time datetime=(at) title=(self.label(at)) { (self.short(at)) } }
@@ -35,7 +44,13 @@ impl Moment {
         at.strftime(form).to_string()
     }
 
-    /// The hour and minute only, with seconds.
+    /// The hour and minute, where the day stands above.
+    pub(crate) fn minute(&self, at: Timestamp) -> Markup {
+        let text = at.to_zoned(self.zone.clone()).strftime("%H:%M").to_string();
+        html! { time datetime=(at) title=(self.label(at)) { (text) } }
+    }
+
+    /// The hour and minute, with seconds.
     pub(crate) fn clock(&self, at: Timestamp) -> String {
         at.to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string()
     }
@@ -60,6 +75,15 @@ fn distance(now: Timestamp, at: Timestamp) -> String {
     };
     let count = length / unit;
     if seconds < 0 { format!("in {count} {word}") } else { format!("{count} {word} ago") }
+}
+
+/// How long something has stood. `script.js` says the same.
+fn standing(now: Timestamp, since: Timestamp) -> String {
+    let text = distance(now, since);
+    match text.strip_suffix(" ago") {
+        Some(length) => format!("for {length}"),
+        None => "since just now".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -95,5 +119,7 @@ mod tests {
         ] {
             assert_eq!(distance(now, now - SignedDuration::from_secs(seconds)), text);
         }
+        assert_eq!(standing(now, now - SignedDuration::from_hours(3)), "for 3 h");
+        assert_eq!(standing(now, now), "since just now");
     }
 }

@@ -36,27 +36,33 @@ pub(crate) fn plot(history: &History, link: Option<&str>, moment: &Moment) -> Ma
     html! {
         figure.plot {
             figcaption {
-                (caption(history, link))
+                span { (caption(history, link)) }
                 " " strong.now { (figure(series, last)) }
             }
             div.drawing {
-                span.high aria-hidden="true" { (figure(series, drawing.high)) }
-                span.low aria-hidden="true" { (figure(series, drawing.low)) }
                 svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none"
                     role="img" aria-labelledby={ (title_id) " " (words_id) } {
                     title id=(title_id) { (name) ", last " (history.span.word()) }
                     desc id=(words_id) {
                         "Now " (figure(series, last)) "; lowest " (figure(series, drawing.least))
                         ", highest " (figure(series, drawing.most)) "; "
-                        (counted(windows.len(), "reading", "readings")) "."
+                        (counted(windows.len(), "reading", "readings"))
+                        @if !drawing.restarts.is_empty() { ", started afresh in between" }
+                        "."
                     }
                     @if !drawing.band.is_empty() { path.band d=(drawing.band) {} }
                     @if !drawing.restarts.is_empty() { path.restart d=(drawing.restarts) {} }
                     path.line d=(drawing.line) {}
                 }
+                p.edges aria-hidden="true" {
+                    span { (figure(series, drawing.high)) }
+                    span { (figure(series, drawing.low)) }
+                }
             }
             p.span aria-hidden="true" {
-                span { (history.span.word()) " ago" } span { "now" }
+                span { "a " (history.span.word()) " ago" }
+                @if !drawing.restarts.is_empty() { span { "dashed: started afresh" } }
+                span { "now" }
             }
             details id={ (key) "-table" } {
                 summary { "As a table" span.unseen { ": " (name) } }

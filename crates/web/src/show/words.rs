@@ -16,6 +16,17 @@ pub(crate) fn short(text: &str) -> String {
     printable(text, 120)
 }
 
+/// An operating system's name without the words that all of them share.
+pub(crate) fn system(name: &str) -> String {
+    short(&name.replacen(" GNU/Linux", "", 1))
+}
+
+/// A text that begins a line.
+pub(crate) fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// `1 host`, `2 hosts`.
 pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })

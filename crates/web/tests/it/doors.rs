@@ -9,8 +9,16 @@ use tokio::net::TcpStream;
 use crate::served::{SCRAPER, Served};
 use crate::stand_in::StandIn;
 
-const PATHS: [&str; 7] =
-    ["/", "/changes", "/hosts/runko", "/hosts/runko/timers", "/events", "/metrics", "/nothing"];
+const PATHS: [&str; 8] = [
+    "/",
+    "/changes",
+    "/hosts/runko",
+    "/hosts/runko/logs",
+    "/hosts/runko/timers",
+    "/events",
+    "/metrics",
+    "/nothing",
+];
 
 async fn served() -> Served {
     Served::new(Arc::new(StandIn::new(30))).await

@@ -10,10 +10,11 @@ use tokio::net::TcpStream;
 use crate::served::Served;
 use crate::stand_in::StandIn;
 
-pub const PAGES: [&str; 6] = [
+pub const PAGES: [&str; 7] = [
     "/",
     "/changes",
     "/hosts/runko",
+    "/hosts/runko/logs",
     "/hosts/runko/timers",
     "/hosts/runko/changes",
     "/hosts/runko/history?series=unit_memory_bytes&subject=worker-01.service&span=week",
@@ -51,6 +52,24 @@ async fn a_host_shows_evidence_fix_and_plots() {
     }
     assert!(page.contains("<details class=\"group\" id=\"group-fail\" open>"));
     assert!(page.contains("<details class=\"group\" id=\"group-pass\">"));
+}
+
+#[tokio::test]
+async fn logs_and_timers_say_what_is_new_and_what_is_loose() {
+    let served = served().await;
+    let logs = served.page("/hosts/runko/logs").await.body;
+    let lead = "9708 lines folded to 212 templates: 1 new, 1 ten times as often in the last run.";
+    for text in [lead, "4120 within an hour from", "where 12.5 were usual", "ssh.service"] {
+        assert!(logs.contains(text), "{text}");
+    }
+    let timers = served.page("/hosts/runko/timers").await.body;
+    for text in ["6 timers, 1 finding.", "synapse-backup.timer", "*-*-* 02:30:00", "nothing"] {
+        assert!(timers.contains(text), "{text}");
+    }
+    let unseen = served.page("/hosts/pi-09/logs").await.body;
+    assert!(unseen.contains("The journal was not read: no journal was found."));
+    let unseen = served.page("/hosts/pi-09/timers").await.body;
+    assert!(unseen.contains("The timers were not seen: process 1 is not systemd."));
 }
 
 #[tokio::test]

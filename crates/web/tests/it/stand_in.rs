@@ -1,9 +1,13 @@
 //! A stead of thirty hosts that exists in memory only.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use api::answer::{Answer, Asking};
+use api::facts::logs::{self, Novelty, Template};
 use api::facts::machine::Machine;
+use api::facts::units::Units;
+use api::facts::units::timer::{Timer, Triggered, Wanting};
 use api::host_name::HostName;
 use api::reading::{Meter, Reading, Window};
 use api::refusal::Refusal;
@@ -31,6 +35,7 @@ pub struct StandIn {
     hosts: Vec<HostName>,
     /// Put into every text there is.
     poison: String,
+    well: AtomicBool,
 }
 
 impl StandIn {
@@ -49,7 +54,14 @@ impl StandIn {
             at: "2026-11-20T19:32:10Z".parse().expect("a time"),
             hosts: (0..hosts).map(name).collect(),
             poison: poison.to_owned(),
+            well: AtomicBool::new(false),
         }
+    }
+
+    /// From now on nothing is wrong anywhere.
+    pub fn heal(&self) {
+        self.well.store(true, Ordering::Relaxed);
+        self.changed.send_modify(|number| *number += 1);
     }
 
     fn ago(&self, minutes: i64) -> Timestamp {
@@ -121,6 +133,9 @@ impl StandIn {
                 60 * 24 * 9,
             ));
         }
+        if self.well.load(Ordering::Relaxed) {
+            findings.retain(|(finding, ..)| finding.verdict == Verdict::Pass);
+        }
         let known: Vec<&str> = api::checks::all().map(|check| check.name).collect();
         findings
             .into_iter()
@@ -140,7 +155,8 @@ impl StandIn {
 
     fn line(&self, place: usize) -> Line {
         let standings = self.standings(place);
-        let never = place == 8 && self.hosts.len() > 8;
+        let well = self.well.load(Ordering::Relaxed);
+        let never = place == 8 && !well && self.hosts.len() > 8;
         let worst = standings.iter().filter(|s| s.finding.verdict != Verdict::Pass);
         Line {
             host: self.hosts[place].clone(),
@@ -151,7 +167,7 @@ impl StandIn {
                 self.tainted("Debian GNU/Linux 12 (bookworm)")
             },
             seen: (!never).then(|| self.ago(if place == 7 { 60 * 26 } else { 1 })),
-            stale: place == 7,
+            stale: place == 7 && !well,
             counts: if never {
                 Counts::default()
             } else {
@@ -174,9 +190,9 @@ impl StandIn {
 
     fn meters(&self) -> Vec<Meter> {
         let mut meters = vec![
-            Meter::new("filesystem_available_bytes", "/"),
+            Meter::new("filesystem_avail_bytes", "/"),
             Meter::new("memory_available_bytes", "host"),
-            Meter::new("pressure_memory_ratio", "host"),
+            Meter::new("pressure_memory_full_ratio", "host"),
             Meter::new("units_failed", "host"),
         ];
         meters.extend((0..40).map(|n| {
@@ -296,6 +312,107 @@ impl StandIn {
         Metrics { at: self.at, version: self.tainted("0.1.0"), hosts }
     }
 
+    fn units(&self) -> Units {
+        let timer = |name: &str, calendar: &str, wanted: Option<&str>, last| Timer {
+            name: self.tainted(&format!("{name}.timer")),
+            load: "loaded".to_owned(),
+            active: if wanted.is_some() { "active" } else { "inactive" }.to_owned(),
+            sub: self.tainted(if wanted.is_some() { "waiting" } else { "dead" }),
+            file_state: if wanted.is_some() { "enabled" } else { "static" }.to_owned(),
+            calendar: vec![self.tainted(calendar)],
+            wanted_by: wanted
+                .map(|unit| Wanting { unit: self.tainted(unit), ..Wanting::default() })
+                .into_iter()
+                .collect(),
+            last: Some(self.ago(last)),
+            next: wanted.map(|_| self.ago(-last)),
+            service: Triggered {
+                name: self.tainted(&format!("{name}.service")),
+                ..Triggered::default()
+            },
+            ..Timer::default()
+        };
+        let target = Some("timers.target");
+        Units {
+            state: "running".to_owned(),
+            timers: vec![
+                timer("apt-daily", "*-*-* 6,18:00:00", target, 95),
+                timer("e2scrub_all", "Sun *-*-* 03:10:00", target, 60 * 24 * 5),
+                timer("fstrim", "weekly", target, 60 * 24 * 4),
+                timer("logrotate", "daily", target, 60 * 19),
+                timer("synapse-backup", "*-*-* 02:30:00", None, 60 * 24 * 41),
+                timer("systemd-tmpfiles-clean", "daily", target, 60 * 8),
+            ],
+            ..Units::default()
+        }
+    }
+
+    fn digest(&self) -> logs::Digest {
+        let template = |source: &str, priority, text: &str, count, novelty| Template {
+            source: self.tainted(source),
+            text: self.tainted(text),
+            sample: self.tainted(&text.replace("<n>", "48213").replace("<ip>", "203.0.113.9")),
+            priority,
+            count,
+            in_run: count / 7,
+            first: self.ago(60 * 24 * 3),
+            last: self.ago(count as i64 % 50),
+            per_hour: count as f64 / 72.0,
+            novelty,
+        };
+        let burst = Novelty::Burst { hour: self.ago(55), count: 4_120, before: 12.5 };
+        let templates = vec![
+            template(
+                "postgresql",
+                3,
+                "could not receive data from client: Connection reset by peer",
+                18,
+                Novelty::New,
+            ),
+            template(
+                "ssh.service",
+                6,
+                "Failed password for invalid user <word> from <ip> port <n> ssh2",
+                9_204,
+                burst,
+            ),
+            template(
+                "kernel",
+                4,
+                "TCP: request_sock_TCP: Possible SYN flooding on port <n>",
+                3,
+                Novelty::Known,
+            ),
+            template(
+                "cron.service",
+                6,
+                "(root) CMD (cd / && run-parts --report /etc/cron.hourly)",
+                72,
+                Novelty::Known,
+            ),
+            template(
+                "session-<n>.scope",
+                6,
+                "pam_unix(sshd:session): session opened for user <word>",
+                411,
+                Novelty::Known,
+            ),
+        ];
+        logs::Digest {
+            read_from: Some(self.ago(60 * 24 * 3)),
+            read_until: Some(self.at),
+            lines: 1_388,
+            lines_in_all: 9_708,
+            hours: 72,
+            notes: vec![self.tainted("2 lines were longer than 64 KiB and were cut")],
+            known: 212,
+            new: 1,
+            bursts: 1,
+            templates,
+            ..logs::Digest::default()
+        }
+    }
+
     fn reply(&self, request: Request) -> Result<Reply, Refusal> {
         match request {
             Request::Overview => Ok(self.overview().into()),
@@ -309,13 +426,20 @@ impl StandIn {
             Request::Metrics => Ok(self.metrics().into()),
             Request::Digest { host } => {
                 self.place(&host)?;
-                let digest = Seen::unseen(self.tainted("no journal was found"));
+                let digest = match host.as_str() {
+                    "pi-09" => Seen::unseen(self.tainted("no journal was found")),
+                    _ => Seen::Seen(self.digest()),
+                };
                 Ok(Digest { at: self.at, host, seen: Some(self.at), digest }.into())
             }
             Request::Timers { host } => {
                 self.place(&host)?;
-                let units = Seen::unseen(self.tainted("process 1 is not systemd"));
-                let standings = Vec::new();
+                let units = match host.as_str() {
+                    "pi-09" => Seen::unseen(self.tainted("process 1 is not systemd")),
+                    _ => Seen::Seen(self.units()),
+                };
+                let mut standings = self.standings(0);
+                standings.truncate(1);
                 Ok(Timers { at: self.at, host, seen: Some(self.at), units, standings }.into())
             }
             Request::Link | Request::Status => Err(Refusal::Bad("not on a page".to_owned())),
