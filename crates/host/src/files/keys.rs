@@ -51,6 +51,8 @@ enum By {
     UserKey,
     /// `privkey*.pem`
     Certbot,
+    /// stead's own: `*.key`
+    Device,
     /// A PEM private key stands in it, whatever its name.
     Content,
     /// As [`By::Content`], for files named `*.key`, `*.pem` or `*.private` only.
@@ -68,7 +70,7 @@ pub(super) fn find(names: &Names) -> (Vec<Key>, Vec<Unread>) {
     }
     for home in names.homes() {
         search.folder(&home.join(".ssh"), By::UserKey, 1);
-        search.folder(&home.join(".local/share/stead"), By::Named, 2);
+        search.folder(&home.join(".local/share/stead"), By::Device, 2);
     }
     let config = TlsConfig::read();
     for path in &config.keys {
@@ -179,6 +181,7 @@ impl By {
             Self::HostKey => name.starts_with("ssh_host_") && name.ends_with("_key"),
             Self::UserKey => name.starts_with("id_") && !name.ends_with(".pub"),
             Self::Certbot => name.starts_with("privkey") && name.ends_with(".pem"),
+            Self::Device => name.ends_with(".key"),
             Self::Content => true,
             Self::Named => [".key", ".pem", ".private"].iter().any(|end| name.ends_with(end)),
         }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use crate::check::Check;
 use crate::checks::certificates::expiry::who;
 use crate::facts::certificates::{Certificate, OnDisk, Served};
@@ -134,12 +136,17 @@ fn successor<'a>(
         .iter()
         .filter_map(|file| file.certificate.seen().map(|held| (file, held)))
         .filter(|(_, held)| {
-            held.not_before > served.not_before
+            born(held) > born(served)
                 && held.subject == served.subject
                 && (held.names == served.names
                     || held.names.iter().any(|name| served.names.contains(name)))
         })
-        .max_by_key(|(_, held)| held.not_before)
+        .max_by_key(|(_, held)| born(held))
+}
+
+/// What tells the later of two certificates for one name.
+fn born(certificate: &Certificate) -> (Timestamp, Timestamp) {
+    (certificate.not_before, certificate.not_after)
 }
 
 fn subject(socket: &Served) -> String {
@@ -169,7 +176,7 @@ fn stale(socket: &Served, served: &Certificate, file: &OnDisk, held: &Certificat
         subject(socket),
         format!(
             "serves {} (SHA-256 {}…, valid until {}), but {} holds {}… (valid from {} until {}): \
-             the service was not reloaded since",
+             it looks as if the service was not reloaded since",
             who(served),
             served.short(),
             moment(served.not_after),

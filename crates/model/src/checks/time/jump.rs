@@ -80,9 +80,10 @@ fn judge(scene: &Scene<'_>) -> Vec<Finding> {
         (None, Some(last), Some(shift)) => Finding::pass(
             "clock",
             format!(
-                "{not_behind}; since the last look, at {}, it moved by {shift:.3} s against the \
+                "{not_behind}; since the last look, at {}, it moved by {:.3} s against the \
                  time since boot",
-                moment(*last)
+                moment(*last),
+                shift.abs()
             ),
         ),
         (None, Some(last), None) => Finding::pass(
