@@ -161,6 +161,14 @@ async fn reads(record: &Record, hosts: u64) {
         times.push(clock.elapsed());
     }
     println!("verdicts of all hosts: {:.1} ms", milliseconds(middle(&mut times)));
+    let mut times = Vec::new();
+    for _ in 0..50 {
+        let clock = Instant::now();
+        let summaries = record.summaries(5, "system").await.expect("read");
+        assert_eq!(summaries.iter().filter(|summary| summary.run.is_some()).count() as u64, hosts);
+        times.push(clock.elapsed());
+    }
+    println!("all hosts at a glance: {:.1} ms", milliseconds(middle(&mut times)));
     let clock = Instant::now();
     let changes = record.changes(&Which::default(), 100).await.expect("read");
     println!("last {} changes: {:.1} ms", changes.len(), milliseconds(clock.elapsed()));

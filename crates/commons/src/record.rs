@@ -10,6 +10,7 @@ mod pen;
 mod queries;
 mod readings;
 pub mod rows;
+mod summaries;
 mod verify;
 mod views;
 
@@ -29,7 +30,9 @@ use p2panda_store::{SqliteError, SqliteStore};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::record::pen::Pen;
-use crate::record::rows::{Compacted, Dated, Fact, Log, Reach, Standing, Stored, Verified, Which};
+use crate::record::rows::{
+    Compacted, Dated, Fact, Log, Reach, Standing, Stored, Summary, Verified, Which,
+};
 
 /// The record. Cheap to clone; several processes may hold the same file open and write to it.
 #[derive(Clone, Debug)]
@@ -239,6 +242,12 @@ impl Record {
     /// The standing verdicts of one host or of all, by host, the worst of each first.
     pub async fn standings(&self, host: Option<&HostName>) -> Result<Vec<Standing>, Error> {
         queries::standings(self.store.pool(), host).await.named("read verdicts", self)
+    }
+
+    /// All hosts at a glance, by name: counts, at most `most` verdicts that are no pass, the last
+    /// run, and one fact. A few queries, however many hosts there are.
+    pub async fn summaries(&self, most: u32, fact: &str) -> Result<Vec<Summary>, Error> {
+        summaries::summaries(self.store.pool(), most, fact).await.named("read the overview", self)
     }
 
     /// The standing facts of a host, by key.

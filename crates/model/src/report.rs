@@ -20,14 +20,19 @@ impl Counts {
     pub fn of<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Self {
         let mut counts = Self::default();
         for finding in findings {
-            match finding.verdict {
-                Verdict::Pass => counts.pass += 1,
-                Verdict::Warn => counts.warn += 1,
-                Verdict::Fail => counts.fail += 1,
-                Verdict::Unknown => counts.unknown += 1,
-            }
+            *counts.of_mut(finding.verdict) += 1;
         }
         counts
+    }
+
+    /// The count of one verdict.
+    pub const fn of_mut(&mut self, verdict: Verdict) -> &mut usize {
+        match verdict {
+            Verdict::Pass => &mut self.pass,
+            Verdict::Warn => &mut self.warn,
+            Verdict::Fail => &mut self.fail,
+            Verdict::Unknown => &mut self.unknown,
+        }
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) async fn known_facts(
     Ok(rows.into_iter().collect())
 }
 
-type StandingRow = (String, String, String, String, i64, String, Option<String>);
+pub(crate) type StandingRow = (String, String, String, String, i64, String, Option<String>);
 
 pub(crate) async fn standings(
     pool: &SqlitePool,
@@ -58,13 +58,8 @@ pub(crate) async fn standings(
         query.push(" WHERE v.host = ").push_bind(host.as_str());
     }
     let rows: Vec<StandingRow> = query.build_query_as().fetch_all(pool).await?;
-    let mut standings: Vec<Standing> = rows
-        .into_iter()
-        .map(|(host, name, subject, word, since, evidence, fix)| {
-            let finding = Finding { name, verdict: verdict(&word)?, subject, evidence, fix };
-            Ok(Standing { host: host_name(host)?, finding, since: time(since) })
-        })
-        .collect::<Result<_, SqliteError>>()?;
+    let mut standings: Vec<Standing> =
+        rows.into_iter().map(standing).collect::<Result<_, SqliteError>>()?;
     standings.sort_by(|a, b| {
         (a.host.cmp(&b.host))
             .then(b.finding.verdict.cmp(&a.finding.verdict))
@@ -72,6 +67,12 @@ pub(crate) async fn standings(
             .then_with(|| a.finding.subject.cmp(&b.finding.subject))
     });
     Ok(standings)
+}
+
+pub(crate) fn standing(row: StandingRow) -> Result<Standing, SqliteError> {
+    let (host, name, subject, word, since, evidence, fix) = row;
+    let finding = Finding { name, verdict: verdict(&word)?, subject, evidence, fix };
+    Ok(Standing { host: host_name(host)?, finding, since: time(since) })
 }
 
 pub(crate) async fn facts(pool: &SqlitePool, host: &HostName) -> Result<Vec<Fact>, SqliteError> {
@@ -242,14 +243,14 @@ fn decoded(body: &[u8]) -> Result<Entry, SqliteError> {
     decode_cbor(body).map_err(|error| SqliteError::Decode("entry".to_owned(), error.into()))
 }
 
-fn verdict(word: &str) -> Result<Verdict, SqliteError> {
+pub(crate) fn verdict(word: &str) -> Result<Verdict, SqliteError> {
     [Verdict::Pass, Verdict::Unknown, Verdict::Warn, Verdict::Fail]
         .into_iter()
         .find(|verdict| verdict.word() == word)
         .ok_or_else(|| bad("verdict"))
 }
 
-fn host_name(text: String) -> Result<HostName, SqliteError> {
+pub(crate) fn host_name(text: String) -> Result<HostName, SqliteError> {
     text.try_into().map_err(|_| bad("host's name"))
 }
 

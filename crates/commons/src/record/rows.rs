@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 use model::entry::Entry;
 use model::host_name::HostName;
+use model::report::Counts;
 use model::verdict::Finding;
 
 /// A verdict that stands.
@@ -15,6 +16,19 @@ pub struct Standing {
     pub finding: Finding,
     /// When the verdict last changed.
     pub since: Timestamp,
+}
+
+/// A host at a glance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    pub host: HostName,
+    pub counts: Counts,
+    /// The worst verdicts that are no pass, the worst first.
+    pub worst: Vec<Standing>,
+    /// When checks last ran.
+    pub run: Option<Timestamp>,
+    /// The fact that was asked for.
+    pub fact: Option<String>,
 }
 
 /// A fact that stands.

@@ -153,3 +153,27 @@ async fn what_is_asked_of_a_record_can_be_asked_from_any_task() {
     assert_eq!(record.logs().await.expect("read")[0].entries, 8 + 8 + 7);
     assert_eq!(record.verify().await.expect("walked").fault, None);
 }
+
+#[tokio::test]
+async fn a_summary_says_what_the_whole_does() {
+    let place = Place::new();
+    let record = place.open().await;
+    let other = model::host_name::HostName::nearest("other");
+    let mixed = report(&[
+        ("a", Finding::pass("host", "fine")),
+        ("b", Finding::warn("y", "so so")),
+        ("b", Finding::fail("x", "bad").fix("mend")),
+        ("c", Finding::unknown("host", "dark")),
+    ]);
+    record.judge(&host(), &mixed, at(1), TOOK).await.expect("judged");
+    record.judge(&host(), &mixed, at(2), TOOK).await.expect("judged");
+    let system = BTreeMap::from([("system".to_owned(), "Debian".to_owned())]);
+    record.observe(&other, &system, at(3)).await.expect("observed");
+    let summaries = record.summaries(2, "system").await.expect("read");
+    assert_eq!(summaries.len(), 2);
+    assert_eq!((&summaries[0].host, summaries[0].fact.as_deref()), (&other, Some("Debian")));
+    assert_eq!((summaries[0].run, summaries[0].worst.len()), (None, 0));
+    assert_eq!(summaries[1].counts, mixed.counts);
+    assert_eq!(summaries[1].run, Some(at(2)));
+    assert_eq!(summaries[1].worst, record.standings(Some(&host())).await.expect("read")[..2]);
+}
