@@ -11,21 +11,21 @@ use api::view;
 use api::view::overview::{Line, Overview};
 use api::view::run::Run;
 use api::view::standing::Standing;
-use commons::record::rows::{Reach, Which};
+use commons::record::rows::{self, Reach, Summary, Which};
 use jiff::Timestamp;
 use model::entry::Entry;
 use model::facts::Facts;
 use model::host_name::HostName;
 use model::reading::{Meter, Reading, Window};
-use model::report::Counts;
 use model::seen::Seen;
-use model::verdict::Verdict;
 use tokio::sync::watch;
 
 use crate::home::Home;
 
 /// A host that was silent for so long may be in another state than its verdicts say.
 const STALE_SECONDS: i64 = 3_600;
+/// The fact with the operating system's own name.
+const SYSTEM: &str = "machine.system";
 /// How many runs a host's page shows.
 const RUNS: u32 = 20;
 /// Just the newest window of each meter.
@@ -65,9 +65,6 @@ pub struct Process {
     pub url: Option<String>,
 }
 
-/// Standing verdicts by host.
-type Standings = BTreeMap<HostName, Vec<Standing>>;
-
 /// Makes a one-time URL for the page.
 pub type Links = Arc<dyn Fn() -> Result<String, String> + Send + Sync>;
 
@@ -92,63 +89,49 @@ impl Answers {
 
     async fn overview(&self) -> Result<Overview, Refusal> {
         let now = Timestamp::now();
-        let standings = self.standings(None).await?;
-        let mut hosts = Vec::new();
-        for host in self.home.record.hosts().await.map_err(failed)? {
-            let standings = standings.get(&host).map_or(&[][..], Vec::as_slice);
-            hosts.push(self.line(&host, standings, now).await?);
-        }
+        let summaries = self.summaries().await?;
         let mut overview = Overview {
             stead: self.home.stead.name.clone(),
             at: now,
             this: Some(self.home.host.clone()),
-            hosts,
+            hosts: summaries.into_iter().map(|summary| self.line(summary, now)).collect(),
         };
         overview.sort();
         Ok(overview)
     }
 
-    /// The standing verdicts of every host, by host, the worst of each first.
-    async fn standings(&self, host: Option<&HostName>) -> Result<Standings, Refusal> {
-        let mut standings = Standings::new();
-        for row in self.home.record.standings(host).await.map_err(failed)? {
-            let standing = Standing { finding: row.finding, since: Some(row.since) };
-            standings.entry(row.host).or_default().push(standing);
-        }
-        Ok(standings)
+    async fn summaries(&self) -> Result<Vec<Summary>, Refusal> {
+        let most = u32::try_from(Line::WORST).unwrap_or(u32::MAX);
+        self.home.record.summaries(most, SYSTEM).await.map_err(failed)
     }
 
-    async fn standings_of(&self, host: &HostName) -> Result<Vec<Standing>, Refusal> {
-        Ok(self.standings(Some(host)).await?.remove(host).unwrap_or_default())
+    /// The standing verdicts of a host, the worst first.
+    async fn standings(&self, host: &HostName) -> Result<Vec<Standing>, Refusal> {
+        let rows = self.home.record.standings(Some(host)).await.map_err(failed)?;
+        Ok(rows.into_iter().map(told_since).collect())
     }
 
-    async fn line(
-        &self,
-        host: &HostName,
-        standings: &[Standing],
-        now: Timestamp,
-    ) -> Result<Line, Refusal> {
-        let runs = self.home.record.runs(host, 1).await.map_err(failed)?;
-        let seen = runs.first().map(|run| run.at);
-        let stale = seen.is_none_or(|seen| now.as_second() - seen.as_second() > STALE_SECONDS);
-        let plan = self.home.plan.host(host).ok().flatten();
-        let facts = self.facts(host).await?;
-        let worst = standings.iter().filter(|s| s.finding.verdict != Verdict::Pass);
-        Ok(Line {
-            host: host.clone(),
+    fn line(&self, summary: Summary, now: Timestamp) -> Line {
+        let seen = summary.run;
+        let plan = self.home.plan.host(&summary.host).ok().flatten();
+        Line {
+            host: summary.host,
             tier: plan.and_then(|plan| plan.tier),
-            system: facts.get("machine.system").cloned().unwrap_or_default(),
+            system: summary.fact.unwrap_or_default(),
             seen,
-            stale,
-            counts: Counts::of(standings.iter().map(|standing| &standing.finding)),
-            worst: worst.take(Line::WORST).cloned().collect(),
-        })
+            stale: seen.is_none_or(|seen| now.as_second() - seen.as_second() > STALE_SECONDS),
+            counts: summary.counts,
+            worst: summary.worst.into_iter().map(told_since).collect(),
+        }
     }
 
     async fn host(&self, host: HostName) -> Result<view::host::Host, Refusal> {
         self.known(&host).await?;
         let now = Timestamp::now();
-        let standings = self.standings_of(&host).await?;
+        let standings = self.standings(&host).await?;
+        let summaries = self.summaries().await?;
+        let summary = summaries.into_iter().find(|summary| summary.host == host);
+        let summary = summary.ok_or_else(|| Refusal::NotYet("nothing was recorded".to_owned()))?;
         let history = self.home.record.history(&host, &NEWEST).await.map_err(failed)?;
         let meters = history.meters().filter_map(|(meter, windows)| {
             let window = *windows.last()?;
@@ -160,7 +143,7 @@ impl Answers {
         };
         Ok(view::host::Host {
             at: now,
-            line: self.line(&host, &standings, now).await?,
+            line: self.line(summary, now),
             machine,
             standings,
             facts: self.facts(&host).await?,
@@ -232,7 +215,7 @@ impl Answers {
                 let window = windows.last()?;
                 Some(Reading { meter: meter.clone(), epoch: window.epoch, value: window.mean })
             });
-            let standings = self.standings_of(&host).await?;
+            let standings = self.standings(&host).await?;
             hosts.push(view::metrics::HostMetrics {
                 facts: self.seeing(&host).map(|seeing| Box::new(seeing.facts.clone())),
                 readings: readings.collect(),
@@ -310,7 +293,7 @@ impl Answers {
                     || Seen::unseen("nothing was observed since this process began"),
                     |seeing| seeing.facts.units.clone(),
                 );
-                let standings = self.standings_of(&host).await?;
+                let standings = self.standings(&host).await?;
                 let standings = standings
                     .into_iter()
                     .filter(|standing| standing.finding.subject.ends_with(".timer"))
@@ -334,6 +317,10 @@ impl Answer for Answers {
     fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
+}
+
+fn told_since(standing: rows::Standing) -> Standing {
+    Standing { finding: standing.finding, since: Some(standing.since) }
 }
 
 /// A change as it is shown; runs and readings change nothing that is listed.
