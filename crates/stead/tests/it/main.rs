@@ -5,6 +5,7 @@ mod lab_files;
 mod lab_guides;
 mod lab_healthy;
 mod lab_logs;
+mod lab_memory;
 mod lab_network;
 mod lab_storage;
 mod lab_units;
