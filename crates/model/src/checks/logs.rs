@@ -13,13 +13,15 @@ use crate::verdict::{Finding, Verdict};
 pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "log-novelty",
-        title: "No kind of warning or error appears in the journal that was never there before",
+        title: "no kind of warning or error appears in the journal that was never there before",
         asks: "The journal is folded to templates: lines of one unit that differ only in numbers, \
             addresses, names in quotes and the like are one. A template of priority warning or \
-            worse that was never seen before is told once, in the run that meets it: warn, and \
-            fail from critical on. Lines below warning are in the digest and give no verdict. \
-            Unknown on the first run, which only learns, and where the journal cannot be read \
-            or only in part.",
+            worse that was never seen before is told once, in the run that meets it. Lines below \
+            warning are in the digest and give no verdict.\n\
+            warn: a new template.\n\
+            fail: a new template of priority critical or worse.\n\
+            unknown: the first run, which only learns; or the journal cannot be read, or only in \
+            part.",
         commands: &[
             "journalctl -p warning --since '1 hour ago'",
             "journalctl -p warning -o verbose --since '1 hour ago' -u UNIT",
@@ -31,15 +33,15 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         name: "log-rate",
-        title: "No kind of message comes ten times as often as usual",
+        title: "no kind of message comes ten times as often as usual",
         asks: "For each template the lines within an hour are compared with its mean over past \
-            hours, by the journal's own times and counting only hours that had lines. Warn when an \
-            hour has at least 30 lines, ten times the mean and three times the busiest hour of \
-            late, whatever the priority; told once, and again only after it has calmed. Unknown \
-            until there are six hours to compare with, and where the journal cannot be read.",
+            hours, by the journal's own times and counting only hours that had lines.\n\
+            warn: an hour has at least 30 lines, ten times the mean and three times the busiest \
+            hour of late, whatever the priority; told once, and again only after it has calmed.\n\
+            unknown: there are not yet six hours to compare with, or the journal cannot be read.",
         commands: &[
-            "journalctl -u UNIT --since '1 hour ago' | wc -l",
-            "journalctl -u UNIT --since '2 hours ago' --until '1 hour ago' | wc -l",
+            "journalctl -q -u UNIT --since '1 hour ago' | wc -l",
+            "journalctl -q -u UNIT --since '2 hours ago' --until '1 hour ago' | wc -l",
             "stead logs digest",
         ],
         mend: "See what the unit is so busy with (journalctl -u UNIT --since '1 hour ago'): a loop \

@@ -10,16 +10,16 @@ use crate::verdict::Finding;
 
 pub(super) const EXPOSED: Check = Check {
     name: "database-exposed",
-    title: "No database can be reached from other machines",
+    title: "no database can be reached from other machines",
     asks: "Whether a database listens on an address that is not loopback, in any network \
         namespace, or is published by docker-proxy or a packet filter. A database on a public \
-        address is tried within minutes, and a packet filter in front of it is one flush away \
-        from gone. A socket counts as a database's by its process (postgres, mysqld, \
-        redis-server, …) or its port (5432, 3306, 6379, 27017, 9200, 11211, …). Fail: reached \
-        from an address outside `private_networks` of the host's plan; a wildcard bind on the \
-        host itself always fails, for it takes in every address that comes later. Pass: loopback, \
-        Unix sockets and private networks only. Unknown: sockets of other users or namespaces \
-        cannot be seen, as without root.",
+        address is tried within minutes, and a packet filter in front of it is one flush away from \
+        gone. A socket counts as a database's by its process (postgres, mysqld, redis-server, …) \
+        or its port (5432, 3306, 6379, 27017, 9200, 11211, …).\n\
+        fail: reached from an address outside `private_networks` of the host's plan; a wildcard \
+        bind on the host itself always fails, for it takes in every address that comes later.\n\
+        pass: loopback, Unix sockets and private networks only.\n\
+        unknown: sockets of other users or namespaces cannot be seen, as without root.",
     commands: &[
         "ss -ltnup",
         "lsns -t net",

@@ -10,14 +10,15 @@ use crate::verdict::Finding;
 
 pub(super) const UNEXPECTED: Check = Check {
     name: "listen-unexpected",
-    title: "Only what the plan names listens to other machines",
+    title: "only what the plan names listens to other machines",
     asks: "Whether each TCP and UDP socket that other machines may reach stands under `listen` in \
         the host's file of the plan, in every network namespace. What nobody planned nobody \
         updates. UDP sockets of clients that wait for answers (DHCP, ports that the kernel hands \
         out) are left out, databases have a check of their own, and so have containers whose \
-        addresses lie in `private_networks`. Fail: a port that is not named, or is held by another process \
-        than the plan says. Pass: every one is named. Unknown: the plan does not say, or the \
-        sockets cannot be seen.",
+        addresses lie in `private_networks`.\n\
+        fail: a port that is not named, or is held by another process than the plan says.\n\
+        pass: every one is named.\n\
+        unknown: the plan does not say, or the sockets cannot be seen.",
     commands: &["ss -ltnup", "cat hosts/NAME.toml", "lsns -t net", "nsenter -t PID -n ss -ltnup"],
     mend: "Stop what should not listen (`systemctl disable --now UNIT`), bind it to 127.0.0.1, or \
         name it in hosts/NAME.toml: `[[listen]]`, `port = 443`, `process = \"nginx\"`, `why = \

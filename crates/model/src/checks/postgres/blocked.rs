@@ -11,11 +11,12 @@ use crate::verdict::Finding;
 
 pub(super) const BLOCKED: Check = Check {
     name: "postgres-blocked",
-    title: "No PostgreSQL query waits long for another's lock",
-    asks: "Whether a session has waited for a lock for more than 30 seconds, and who stands at \
-        the head of its queue; the host's plan may say otherwise as `blocked_seconds` under \
-        [postgres]. Fail: there is one. Unknown: the server cannot be asked, or does not show \
-        others' sessions to this user.",
+    title: "no PostgreSQL query waits long for another's lock",
+    asks: "Whether a session has waited for a lock for more than 30 seconds, and who stands at the \
+        head of its queue; the host's plan may say otherwise as `blocked_seconds` under \
+        [postgres].\n\
+        fail: there is one.\n\
+        unknown: the server cannot be asked, or does not show others' sessions to this user.",
     commands: &[
         "sudo -u postgres psql -c \"SELECT pid, pg_blocking_pids(pid), now() - query_start AS \
          age, left(query, 80) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0\"",

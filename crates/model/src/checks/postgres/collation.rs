@@ -11,11 +11,12 @@ pub(super) const COLLATION: Check = Check {
     name: "postgres-collation",
     title: "PostgreSQL's text indexes are sorted as the system sorts today",
     asks: "Whether the version of a collation that PostgreSQL recorded when indexes were built is \
-        still the system's. An upgrade of the C library or of ICU changes how text is sorted; \
-        then indexes on text silently miss rows and let duplicates in. Fail: a database's default \
-        collation changed, or one that a column uses. Pass: all the same; template0, which \
-        records none, is left out. Unknown: the server cannot be asked, or is older than 15 and \
-        so does not record the default collation's version.",
+        still the system's. An upgrade of the C library or of ICU changes how text is sorted; then \
+        indexes on text silently miss rows and let duplicates in.\n\
+        fail: a database's default collation changed, or one that a column uses.\n\
+        pass: all the same; template0, which records none, is left out.\n\
+        unknown: the server cannot be asked, or is older than 15 and so does not record the \
+        default collation's version.",
     commands: &[
         "sudo -u postgres psql -c 'SELECT datname, datcollversion, \
          pg_database_collation_actual_version(oid) FROM pg_database'",

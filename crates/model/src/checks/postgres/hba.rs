@@ -11,15 +11,16 @@ use crate::verdict::{Finding, Verdict};
 pub(super) const RULES: Check = Check {
     name: "postgres-hba",
     title: "pg_hba.conf lets nobody in unproved, and has no broken line",
-    asks: "Whether a line of pg_hba.conf lets anyone in over the network without a proof \
-        (`trust`) or with a password in clear text (`password`), and whether the server can use \
-        every line. Fail: such a line for other machines, or a line in error: the server goes on \
-        with the last good file until it is restarted, and then does not start. Warn: `trust` for \
-        loopback or for the local socket, since then any program on this machine is any user of \
-        the database, a broken website's too; `password` for loopback or within TLS. Pass: \
-        `peer`, `scram-sha-256`, `md5`, `cert`, `reject` and the like. In a container, `trust` \
-        for loopback passes: nothing else runs there. Unknown: the server cannot be asked, or \
-        lets only a superuser read its rules.",
+    asks: "Whether a line of pg_hba.conf lets anyone in over the network without a proof (`trust`) \
+        or with a password in clear text (`password`), and whether the server can use every line.\n\
+        fail: such a line for other machines, or a line in error: the server goes on with the last \
+        good file until it is restarted, and then does not start.\n\
+        warn: `trust` for loopback or for the local socket, since then any program on this machine \
+        is any user of the database, a broken website's too; `password` for loopback or within \
+        TLS.\n\
+        pass: `peer`, `scram-sha-256`, `md5`, `cert`, `reject` and the like. In a container, \
+        `trust` for loopback passes: nothing else runs there.\n\
+        unknown: the server cannot be asked, or lets only a superuser read its rules.",
     commands: &[
         "sudo -u postgres psql -c 'SELECT line_number, type, database, user_name, address, \
          auth_method, error FROM pg_hba_file_rules'",

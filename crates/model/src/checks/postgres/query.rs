@@ -9,14 +9,14 @@ use crate::verdict::{Finding, Verdict};
 
 pub(super) const LONG: Check = Check {
     name: "postgres-long-query",
-    title: "No query or transaction of PostgreSQL's clients runs for long",
+    title: "no query or transaction of PostgreSQL's clients runs for long",
     asks: "Whether a client's transaction (or query, if it has none) is older than 5 minutes \
         (warn) or 30 minutes (fail); the host's plan may say otherwise under [postgres], as \
         `query_warn_seconds` and `query_fail_seconds`. Long transactions keep old rows from being \
         cleaned up, and what they locked from others. pg_dump is never worse than a warning. \
-        Sessions idle in a transaction have a check of their own. Unknown: the server cannot be \
-        asked, or does not show others' sessions to this user. Queries are shown with their \
-        literals masked.",
+        Sessions idle in a transaction have a check of their own.\n\
+        unknown: the server cannot be asked, or does not show others' sessions to this user. \
+        Queries are shown with their literals masked.",
     commands: &["sudo -u postgres psql -c \"SELECT pid, usename, datname, state, now() - \
          coalesce(xact_start, query_start) AS age, left(query, 80) FROM pg_stat_activity WHERE \
          backend_type = 'client backend' AND state <> 'idle' ORDER BY age DESC\""],
@@ -28,12 +28,13 @@ pub(super) const LONG: Check = Check {
 
 pub(super) const IDLE: Check = Check {
     name: "postgres-idle-in-transaction",
-    title: "No client leaves a PostgreSQL transaction open and idle",
+    title: "no client leaves a PostgreSQL transaction open and idle",
     asks: "Whether a client has done nothing within an open transaction for more than 5 minutes; \
         the host's plan may say otherwise as `idle_in_transaction_seconds` under [postgres]. Such \
         a session holds its locks, and keeps VACUUM from cleaning every table, while nothing \
-        happens. Fail: there is one. Unknown: the server cannot be asked, or does not show \
-        others' sessions to this user.",
+        happens.\n\
+        fail: there is one.\n\
+        unknown: the server cannot be asked, or does not show others' sessions to this user.",
     commands: &[
         "sudo -u postgres psql -c \"SELECT pid, usename, datname, now() - state_change AS idle, \
          left(query, 80) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'\"",

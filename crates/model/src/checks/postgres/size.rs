@@ -9,10 +9,11 @@ use crate::verdict::Finding;
 
 pub(super) const SIZE: Check = Check {
     name: "postgres-size",
-    title: "How large PostgreSQL's databases and largest tables are",
+    title: "how large PostgreSQL's databases and largest tables are",
     asks: "What takes the room: all databases together and the largest tables with their indexes \
         and TOAST. Each has a history, so that growth shows. Pass always, with the figures: \
-        whether there is room left is the disk's check. Unknown: the server cannot be asked.",
+        whether there is room left is the disk's check.\n\
+        unknown: the server cannot be asked.",
     commands: &[
         "sudo -u postgres psql -c 'SELECT datname, pg_size_pretty(pg_database_size(oid)) FROM \
          pg_database'",
