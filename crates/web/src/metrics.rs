@@ -4,6 +4,7 @@
 //! Leaves out history: whoever scrapes keeps their own. Every sample has the label `host`.
 
 mod catalogue;
+mod machine;
 mod sheet;
 
 use std::collections::BTreeMap;
@@ -29,13 +30,17 @@ pub(crate) fn encoded(view: &Metrics) -> String {
     );
     for host in &view.hosts {
         findings(&mut sheet, host);
-        machine(&mut sheet, host);
-        for reading in &host.readings {
+        let at = host.last_run.as_ref().map(|run| run.at);
+        if let Some(facts) = &host.facts {
+            machine::put(&mut sheet, host.host.as_str(), facts, at);
+        }
+        let covered = |series: &str| host.facts.is_some() && machine::COVERED.contains(&series);
+        for reading in host.readings.iter().filter(|reading| !covered(&reading.meter.series)) {
             let meter = &reading.meter;
             let name = name(&meter.series);
             let labels = [("host", host.host.as_str()), (name.label, &*meter.subject)];
             let labels = if meter.subject == "host" { &labels[..1] } else { &labels[..] };
-            sheet.put(&name.family, &name.help, name.counter, labels, reading.value * name.factor);
+            sheet.put(&name.family, &name.help, name.counter, labels, reading.value);
         }
     }
     sheet.encoded()
@@ -72,25 +77,5 @@ fn findings(sheet: &mut Sheet, metrics: &HostMetrics) {
             at,
         );
         sheet.gauge("stead_last_run_duration_seconds", "How long the last run took", &labels, took);
-    }
-}
-
-fn machine(sheet: &mut Sheet, metrics: &HostMetrics) {
-    let Some(facts) = &metrics.facts else { return };
-    let host = metrics.host.as_str();
-    let machine = &facts.machine;
-    let labels =
-        [("host", host), ("release", &*machine.kernel), ("machine", &*machine.architecture)];
-    sheet.info("node_uname", "The kernel's release and the hardware's name", &labels);
-    let total = machine.memory_bytes as f64;
-    sheet.gauge("node_memory_MemTotal_bytes", "Memory in all", &labels[..1], total);
-    if let Some(run) = &metrics.last_run {
-        let boot = run.at.as_second() as f64 - machine.uptime_seconds as f64;
-        sheet.gauge(
-            "node_boot_time_seconds",
-            "When the machine started, by its own clock",
-            &labels[..1],
-            boot,
-        );
     }
 }

@@ -7,8 +7,6 @@ pub(crate) struct Name {
     pub(crate) help: String,
     pub(crate) label: &'static str,
     pub(crate) counter: bool,
-    /// What a value is multiplied with to be in the family's unit.
-    pub(crate) factor: f64,
 }
 
 /// The name of a series: node_exporter's where it has one of the same meaning, else our own.
@@ -20,7 +18,6 @@ pub(crate) fn name(series: &str) -> Name {
             help: known.help.to_owned(),
             label: known.label,
             counter: false,
-            factor: known.factor,
         },
     )
 }
@@ -30,11 +27,41 @@ struct Known {
     family: &'static str,
     help: &'static str,
     label: &'static str,
-    factor: f64,
 }
 
-/// node_exporter's names, from the README and the metrics it serves (1.8).
-const KNOWN: [Known; 0] = [];
+/// For hosts of which only the readings are known here; node_exporter's names (1.8).
+const KNOWN: [Known; 5] = [
+    Known {
+        series: "filesystem_size_bytes",
+        family: "node_filesystem_size_bytes",
+        help: "Size in all",
+        label: "mountpoint",
+    },
+    Known {
+        series: "filesystem_avail_bytes",
+        family: "node_filesystem_avail_bytes",
+        help: "Free for ordinary users",
+        label: "mountpoint",
+    },
+    Known {
+        series: "filesystem_inodes_avail",
+        family: "node_filesystem_files_free",
+        help: "Inodes that are free",
+        label: "mountpoint",
+    },
+    Known {
+        series: "memory_available_bytes",
+        family: "node_memory_MemAvailable_bytes",
+        help: "Memory that can be given without swapping",
+        label: "subject",
+    },
+    Known {
+        series: "unit_memory_bytes",
+        family: "stead_unit_memory_bytes",
+        help: "Memory of a unit's processes and page cache, as its control group counts",
+        label: "unit",
+    },
+];
 
 fn own(series: &str) -> Name {
     let clean: String =
@@ -46,7 +73,6 @@ fn own(series: &str) -> Name {
         help: format!("The last reading of {}", base.replace('_', " ")),
         label: "subject",
         counter,
-        factor: 1.0,
     }
 }
 

@@ -18,6 +18,7 @@ enum Kind {
     Gauge,
     Counter,
     Info,
+    Unknown,
 }
 
 #[derive(Debug)]
@@ -42,6 +43,11 @@ impl Sheet {
     /// A family of labels with no value of its own; `name` lacks the `_info`.
     pub(crate) fn info(&mut self, name: &str, help: &str, labels: &[(&str, &str)]) {
         self.sample(Kind::Info, name, help, labels, 1.0);
+    }
+
+    /// A counter whose established name lacks the `_total` that OpenMetrics asks for.
+    pub(crate) fn untyped(&mut self, name: &str, help: &str, labels: &[(&str, &str)], value: f64) {
+        self.sample(Kind::Unknown, name, help, labels, value);
     }
 
     /// A gauge, or a counter whose `name` lacks the `_total`.
@@ -86,6 +92,7 @@ impl Collector for Sheet {
                 Kind::Gauge => MetricType::Gauge,
                 Kind::Counter => MetricType::Counter,
                 Kind::Info => MetricType::Info,
+                Kind::Unknown => MetricType::Unknown,
             };
             let mut encoder = encoder.encode_descriptor(name, &family.help, None, kind)?;
             for (labels, value) in &family.samples {

@@ -71,7 +71,7 @@ fn listed(host: &str, digest: &logs::Digest, moment: &Moment) -> Markup {
     let (novel, known): (Vec<&Template>, Vec<&Template>) =
         digest.templates.iter().partition(|template| template.novelty != Novelty::Known);
     html! {
-        @for (key, title, templates) in [("novel", "New", novel), ("known", "Known", known)] {
+        @for (key, title, templates) in [("novel", "New or far more often", novel), ("known", "Known", known)] {
             @if !templates.is_empty() {
                 section aria-labelledby=(key) {
                     h2 id=(key) { (title) " " span.muted { (templates.len()) } }
