@@ -98,7 +98,7 @@ fn filesystem(
         source: printable(&mount.source, LONGEST),
         kind: printable(&mount.kind, LONGEST),
         purpose: purpose(mount),
-        read_only: has("ro"),
+        read_only: has("ro") || mount.options.iter().any(|option| option == "ro"),
         wanted_read_only: wishes.get(&mount.point).copied(),
         given_up: ["emergency_ro", "shutdown"]
             .into_iter()

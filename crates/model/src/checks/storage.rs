@@ -3,6 +3,7 @@
 mod errors;
 mod inodes;
 mod journal;
+mod projection;
 mod space;
 
 use crate::check::Check;

@@ -32,7 +32,7 @@ pub struct Filesystem {
     /// The type, as `ext4`.
     pub kind: String,
     pub purpose: Purpose,
-    /// Whether the filesystem as a whole is read-only now.
+    /// Whether nothing can be written through this mount now.
     pub read_only: bool,
     /// Whether fstab(5) wants it read-only; `None` if it is not listed there.
     pub wanted_read_only: Option<bool>,

@@ -1,7 +1,9 @@
 //! Rule: every local filesystem has inodes left.
 
+use crate::checks::storage::projection;
 use crate::scene::Scene;
 use crate::seen::Seen;
+use crate::text::span;
 use crate::verdict::Finding;
 
 pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
@@ -26,14 +28,19 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
         if fullest.is_none_or(|(most, _)| percent > most) {
             fullest = Some((percent, &filesystem.mount));
         }
-        if percent < 85.0 {
+        let used = scene.history.of("filesystem_inodes_used", &filesystem.mount);
+        let left = projection::until_full(used, inodes.available, scene.now)
+            .filter(|left| *left <= projection::WARN);
+        if percent < 85.0 && left.is_none() {
             continue;
         }
+        let pace =
+            left.map_or(String::new(), |left| format!("; none in {} at this pace", span(left)));
         let evidence = format!(
-            "{percent:.0} % of the inodes are used: {} used, {} left",
+            "{percent:.0} % of the inodes are used: {} used, {} left{pace}",
             inodes.used, inodes.available
         );
-        let finding = if percent >= 95.0 {
+        let finding = if percent >= 95.0 || left.is_some_and(|left| left <= projection::FAIL) {
             Finding::fail(&filesystem.mount, evidence)
         } else {
             Finding::warn(&filesystem.mount, evidence)
@@ -55,4 +62,46 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::facts::Facts;
+    use crate::facts::storage::{Filesystem, Inodes, Purpose, Usage};
+    use crate::reading::History;
+    use crate::verdict::Verdict;
+
+    fn verdict(inodes: Option<Inodes>) -> Verdict {
+        let mut facts = Facts::default();
+        facts.storage.filesystems = Seen::Seen(vec![Filesystem {
+            mount: "/".to_owned(),
+            source: "/dev/vda".to_owned(),
+            kind: "ext4".to_owned(),
+            purpose: Purpose::Data,
+            read_only: false,
+            wanted_read_only: None,
+            given_up: None,
+            usage: Seen::Seen(Usage {
+                size_bytes: 100,
+                used_bytes: 1,
+                available_bytes: 99,
+                inodes,
+            }),
+            errors: Vec::new(),
+        }]);
+        let history = History::default();
+        let now = Timestamp::UNIX_EPOCH;
+        judge(&Scene { facts: &facts, history: &history, plan: None, now })[0].verdict
+    }
+
+    #[test]
+    fn inodes_run_out_before_space_does() {
+        for (used, expected) in [(50, Verdict::Pass), (90, Verdict::Warn), (99, Verdict::Fail)] {
+            assert_eq!(verdict(Some(Inodes { used, available: 100 - used })), expected);
+        }
+        assert_eq!(verdict(None), Verdict::Pass);
+    }
 }
