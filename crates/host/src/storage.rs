@@ -16,7 +16,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use model::facts::storage::{Filesystem, Purpose, Storage};
+use model::facts::storage::{Filesystem, Purpose, Storage, Usage};
 use model::seen::Seen;
 use model::text::{printable, printable_bytes};
 
@@ -139,6 +139,14 @@ fn kernel(boot: &Path) -> u64 {
     largest.iter().sum()
 }
 
+/// Whether two answers are of one disk, though something was written between them.
+fn alike(one: Usage, other: Usage) -> bool {
+    let inodes = |usage: Usage| usage.inodes.map(|inodes| inodes.used + inodes.available);
+    one.size_bytes == other.size_bytes
+        && inodes(one) == inodes(other)
+        && one.available_bytes.abs_diff(other.available_bytes) <= one.size_bytes / 100
+}
+
 /// Leaves out what shares its free space with another that stands for it: folders bound from the
 /// disk below an overlay root, and datasets of one ZFS pool.
 fn distinct(mut filesystems: Vec<Filesystem>) -> Vec<Filesystem> {
@@ -147,7 +155,8 @@ fn distinct(mut filesystems: Vec<Filesystem>) -> Vec<Filesystem> {
         .find(|filesystem| filesystem.mount == "/" && filesystem.kind == "overlay")
         .and_then(|filesystem| filesystem.usage.seen().copied());
     filesystems.retain(|filesystem| {
-        filesystem.mount == "/" || root.is_none() || filesystem.usage.seen().copied() != root
+        let same = root.zip(filesystem.usage.seen().copied()).is_some_and(|(a, b)| alike(a, b));
+        filesystem.mount == "/" || !same
     });
     let pool = |filesystem: &Filesystem| {
         let usage = filesystem.usage.seen()?;
@@ -174,8 +183,6 @@ fn distinct(mut filesystems: Vec<Filesystem>) -> Vec<Filesystem> {
 
 #[cfg(test)]
 mod tests {
-    use model::facts::storage::Usage;
-
     use super::*;
 
     fn mounted(mount: &str, kind: &str, source: &str, size: u64, available: u64) -> Filesystem {
@@ -206,7 +213,7 @@ mod tests {
         let found = distinct(vec![
             mounted("/", "overlay", "overlay", 100, 40),
             mounted("/data", "ext4", "/dev/vda", 100, 40),
-            mounted("/other", "ext4", "/dev/vdb", 100, 41),
+            mounted("/other", "ext4", "/dev/vdb", 100, 80),
         ]);
         assert_eq!(points(&found), ["/", "/other"]);
     }

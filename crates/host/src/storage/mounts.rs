@@ -118,6 +118,8 @@ pub(crate) fn choose(mounts: Vec<Mount>) -> Chosen {
         match class(&mount) {
             // Whatever the root lies on is this machine's disk.
             Class::Ignored if !at_root => {}
+            // What a container's manager binds in from outside is not this machine's.
+            Class::Local if is_working(&point) => {}
             Class::Remote if !at_root => chosen.remote.push(mount),
             Class::Memory if !at_root && !kept_in_memory(&point) => {}
             // A container's root: its upper layer lies on a filesystem that is counted itself.
@@ -144,6 +146,11 @@ fn kept_in_memory(point: &Path) -> bool {
         || !["/dev", "/run", "/proc", "/sys"].iter().any(|folder| point.starts_with(folder))
 }
 
+/// Whether a mount point belongs to the system's own workings.
+fn is_working(point: &Path) -> bool {
+    ["/dev", "/run/host", "/proc", "/sys"].iter().any(|folder| point.starts_with(folder))
+}
+
 /// The lower, the better a mount stands for its filesystem.
 fn preference(mount: &Mount) -> (bool, bool, usize) {
     (mount.point != Path::new("/"), mount.root != Path::new("/"), mount.point.as_os_str().len())
@@ -167,6 +174,13 @@ mod tests {
 34 27 0:61 / /mnt/far rw - nfs4 far:/x rw
 35 27 0:62 / /mnt/gone rw - fuse.sshfs far:/y rw
 ";
+
+    #[test]
+    fn what_a_containers_manager_binds_in_is_left_out() {
+        let info = b"1 0 254:1 / / rw - ext4 /dev/vdb rw\n\
+                     2 1 254:0 /x /run/host/incoming rw - ext4 /dev/vda rw\n";
+        assert_eq!(points(&choose(parse(info)).local), ["/"]);
+    }
 
     fn points(mounts: &[Mount]) -> Vec<&str> {
         mounts.iter().map(|mount| mount.point.to_str().unwrap()).collect()
