@@ -46,3 +46,54 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
     }
     findings
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::facts::Facts;
+    use crate::facts::packages::{Broken, Dpkg};
+    use crate::reading::History;
+    use crate::verdict::Verdict;
+
+    const NOW: i64 = 1_000_000_000;
+
+    fn judged(facts: &Facts) -> Vec<Finding> {
+        let history = History::default();
+        let now = Timestamp::from_second(NOW).unwrap();
+        judge(&Scene { facts, history: &history, plan: None, now })
+    }
+
+    fn facts(broken: usize, at_work: Option<u32>, interrupted: bool) -> Facts {
+        let mut facts = Facts::default();
+        let broken = (0..broken)
+            .map(|number| Broken {
+                package: format!("p{number}"),
+                version: "1".to_owned(),
+                state: "half-configured".to_owned(),
+                reinstall: number == 0,
+            })
+            .collect();
+        facts.packages.dpkg = Seen::Seen(Dpkg { broken, at_work, interrupted, ..Dpkg::default() });
+        facts
+    }
+
+    #[test]
+    fn broken_packages_fail_each_and_many_are_cut() {
+        assert_eq!(judged(&facts(0, None, false))[0].verdict, Verdict::Pass);
+        let findings = judged(&facts(25, None, false));
+        assert_eq!(findings.len(), 21);
+        assert_eq!(findings[0].evidence, "1 is half-configured, reinstallation required");
+        assert_eq!(findings[1].fix.as_deref(), Some("dpkg --configure -a"));
+        assert_eq!(findings[20].evidence, "5 more packages");
+        assert_eq!(judged(&facts(0, None, true))[0].verdict, Verdict::Fail);
+    }
+
+    #[test]
+    fn while_dpkg_works_nothing_is_said_and_without_it_neither() {
+        assert_eq!(judged(&facts(1, Some(7), true))[0].verdict, Verdict::Unknown);
+        assert_eq!(judged(&facts(0, Some(7), false))[0].verdict, Verdict::Pass);
+        assert_eq!(judged(&Facts::default())[0].verdict, Verdict::Unknown);
+    }
+}

@@ -40,3 +40,43 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::facts::Facts;
+    use crate::facts::packages::Collision;
+    use crate::reading::History;
+    use crate::verdict::Verdict;
+
+    const NOW: i64 = 1_000_000_000;
+
+    fn judged(facts: &Facts) -> Vec<Finding> {
+        let history = History::default();
+        let now = Timestamp::from_second(NOW).unwrap();
+        judge(&Scene { facts, history: &history, plan: None, now })
+    }
+
+    #[test]
+    fn each_pair_fails_once_with_its_files() {
+        let collision = |path: &str, owners: [&str; 2]| Collision {
+            path: path.to_owned(),
+            packages: owners.map(str::to_owned).to_vec(),
+        };
+        let mut facts = Facts::default();
+        facts.packages.collisions = Seen::Seen(vec![
+            collision("/a", ["one", "two"]),
+            collision("/b", ["one", "two"]),
+            collision("/c", ["one", "three"]),
+        ]);
+        let findings = judged(&facts);
+        assert_eq!(findings.len(), 2);
+        let pair = findings.iter().find(|finding| finding.subject == "one and two").unwrap();
+        assert_eq!(pair.evidence, "2 files are claimed by both: /a, /b");
+        assert_eq!(pair.verdict, Verdict::Fail);
+        facts.packages.collisions = Seen::Seen(Vec::new());
+        assert_eq!(judged(&facts)[0].verdict, Verdict::Pass);
+    }
+}

@@ -46,3 +46,47 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
     }
     findings
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::facts::Facts;
+    use crate::facts::packages::{Dpkg, Pending, Security};
+    use crate::reading::History;
+    use crate::verdict::Verdict;
+
+    const NOW: i64 = 1_000_000_000;
+
+    fn judged(facts: &Facts) -> Vec<Finding> {
+        let history = History::default();
+        let now = Timestamp::from_second(NOW).unwrap();
+        judge(&Scene { facts, history: &history, plan: None, now })
+    }
+
+    #[test]
+    fn a_held_package_warns_and_fails_when_a_security_update_waits_for_it() {
+        let mut facts = Facts::default();
+        let mut dpkg = Dpkg { held: vec!["bash".to_owned()], ..Dpkg::default() };
+        dpkg.installed.insert("bash".to_owned(), "5.2".to_owned());
+        dpkg.pinned.insert("nginx".to_owned(), "version 1.22, priority 1001".to_owned());
+        facts.packages.dpkg = Seen::Seen(dpkg);
+        let findings = judged(&facts);
+        assert_eq!(findings[0].evidence, "5.2 is on hold");
+        assert_eq!(findings[1].subject, "nginx");
+        assert!(findings.iter().all(|finding| finding.verdict == Verdict::Warn));
+        facts.packages.security = Seen::Seen(Security {
+            pending: vec![Pending {
+                package: "bash".to_owned(),
+                installed: "5.2".to_owned(),
+                available: "5.3".to_owned(),
+                since: Timestamp::UNIX_EPOCH,
+            }],
+            ..Security::default()
+        });
+        assert_eq!(judged(&facts)[0].verdict, Verdict::Fail);
+        facts.packages.dpkg = Seen::Seen(Dpkg::default());
+        assert_eq!(judged(&facts)[0].verdict, Verdict::Pass);
+    }
+}

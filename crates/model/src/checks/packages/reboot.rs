@@ -57,3 +57,58 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
         if overdue { Finding::fail("host", evidence) } else { Finding::warn("host", evidence) };
     vec![finding.fix("systemctl reboot")]
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::facts::Facts;
+    use crate::facts::packages::{Flag, Reboot};
+    use crate::reading::History;
+    use crate::verdict::Verdict;
+
+    const NOW: i64 = 1_000_000_000;
+
+    fn judged(facts: &Facts) -> Vec<Finding> {
+        let history = History::default();
+        let now = Timestamp::from_second(NOW).unwrap();
+        judge(&Scene { facts, history: &history, plan: None, now })
+    }
+
+    fn verdict(change: impl FnOnce(&mut Reboot)) -> Verdict {
+        let mut facts = Facts::default();
+        facts.packages.reboot.running_kernel = "6.1.0-28-amd64".to_owned();
+        change(&mut facts.packages.reboot);
+        judged(&facts)[0].verdict
+    }
+
+    fn flag(age: i64) -> Option<Flag> {
+        Some(Flag { since: Timestamp::from_second(NOW - age).ok(), packages: Vec::new() })
+    }
+
+    #[test]
+    fn a_flag_warns_and_after_a_month_fails() {
+        assert_eq!(verdict(|_| {}), Verdict::Pass);
+        assert_eq!(verdict(|reboot| reboot.flag = flag(3_600)), Verdict::Warn);
+        assert_eq!(verdict(|reboot| reboot.flag = flag(31 * 86_400)), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_newer_kernel_or_build_warns_unless_the_kernel_is_not_ours() {
+        let newer = |reboot: &mut Reboot| reboot.newer_kernel = Some("6.1.0-31-amd64".to_owned());
+        assert_eq!(verdict(newer), Verdict::Warn);
+        let rebuilt = |reboot: &mut Reboot| {
+            reboot.running_build = Some("6.1.1-1".to_owned());
+            reboot.installed_build = Some("6.1.2-1".to_owned());
+        };
+        assert_eq!(verdict(rebuilt), Verdict::Warn);
+        let contained = |reboot: &mut Reboot| {
+            newer(reboot);
+            rebuilt(reboot);
+            reboot.container = Some("lxc".to_owned());
+        };
+        assert_eq!(verdict(contained), Verdict::Pass);
+        assert_eq!(verdict(|reboot| reboot.running_kernel.clear()), Verdict::Unknown);
+    }
+}

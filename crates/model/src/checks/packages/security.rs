@@ -85,3 +85,69 @@ fn pending(security: &Security, scene: &Scene<'_>) -> Finding {
     };
     finding.fix("apt-get update && apt-get upgrade")
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::facts::Facts;
+    use crate::facts::packages::Pending;
+    use crate::reading::History;
+    use crate::verdict::Verdict;
+
+    const NOW: i64 = 1_000_000_000;
+
+    fn judged(facts: &Facts) -> Vec<Finding> {
+        let history = History::default();
+        let now = Timestamp::from_second(NOW).unwrap();
+        judge(&Scene { facts, history: &history, plan: None, now })
+    }
+
+    fn well() -> Security {
+        Security {
+            lists: 3,
+            origins: vec!["Debian-Security bookworm-security".to_owned()],
+            refreshed: Timestamp::from_second(NOW - DAY).ok(),
+            ..Security::default()
+        }
+    }
+
+    fn verdicts(security: Security) -> Vec<Verdict> {
+        let mut facts = Facts::default();
+        facts.packages.security = Seen::Seen(security);
+        judged(&facts).iter().map(|finding| finding.verdict).collect()
+    }
+
+    fn pending(age: i64) -> Vec<Pending> {
+        vec![Pending {
+            package: "bash".to_owned(),
+            installed: "1".to_owned(),
+            available: "2".to_owned(),
+            since: Timestamp::from_second(NOW - age).unwrap(),
+        }]
+    }
+
+    #[test]
+    fn an_update_warns_and_after_a_week_fails() {
+        assert_eq!(verdicts(well()), [Verdict::Pass]);
+        assert_eq!(verdicts(Security { pending: pending(60), ..well() }), [Verdict::Warn]);
+        assert_eq!(verdicts(Security { pending: pending(8 * DAY), ..well() }), [Verdict::Fail]);
+    }
+
+    #[test]
+    fn old_absent_or_broken_lists_are_unknown_beside_what_they_still_say() {
+        let old = Security { refreshed: Timestamp::from_second(NOW - 9 * DAY).ok(), ..well() };
+        assert_eq!(verdicts(old.clone()), [Verdict::Unknown]);
+        let both = Security { pending: pending(0), ..old };
+        assert_eq!(verdicts(both), [Verdict::Warn, Verdict::Unknown]);
+        for security in [
+            Security { lists: 0, ..well() },
+            Security { origins: Vec::new(), ..well() },
+            Security { unread: vec!["x.lz4: broken".to_owned()], ..well() },
+            Security { refreshed: None, ..well() },
+        ] {
+            assert_eq!(verdicts(security), [Verdict::Unknown]);
+        }
+    }
+}

@@ -58,3 +58,63 @@ fn sick(group: &StaleGroup) -> Finding {
     };
     Finding::warn(name, evidence).fix(fix)
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::facts::Facts;
+    use crate::facts::packages::Stale;
+    use crate::reading::History;
+    use crate::verdict::Verdict;
+
+    const NOW: i64 = 1_000_000_000;
+
+    fn judged(facts: &Facts) -> Vec<Finding> {
+        let history = History::default();
+        let now = Timestamp::from_second(NOW).unwrap();
+        judge(&Scene { facts, history: &history, plan: None, now })
+    }
+
+    #[test]
+    fn each_stale_unit_warns_with_what_restarts_it() {
+        let group = |name: &str, unit| StaleGroup {
+            name: name.to_owned(),
+            unit,
+            processes: 1,
+            examples: vec!["x 1".to_owned()],
+            files: vec!["/usr/lib/a.so".to_owned()],
+        };
+        let mut facts = Facts::default();
+        let groups = vec![
+            group("ssh.service", true),
+            group("init.scope", true),
+            group("session-3.scope", true),
+            group("mysqld", false),
+        ];
+        facts.packages.stale = Seen::Seen(Stale { processes: 9, unreadable: 0, groups });
+        let fixes: Vec<_> = judged(&facts).into_iter().filter_map(|f| f.fix).collect();
+        assert_eq!(
+            fixes,
+            [
+                "systemctl restart ssh.service",
+                "systemctl daemon-reexec",
+                "log out and in again",
+                "restart the program `mysqld`"
+            ]
+        );
+    }
+
+    #[test]
+    fn processes_that_may_not_be_seen_are_unknown() {
+        let mut facts = Facts::default();
+        facts.packages.stale =
+            Seen::Seen(Stale { processes: 9, unreadable: 2, groups: Vec::new() });
+        let finding = judged(&facts).remove(0);
+        assert_eq!(finding.verdict, Verdict::Unknown);
+        assert!(finding.evidence.contains("2 of 11"), "{finding:?}");
+        facts.packages.stale = Seen::Seen(Stale { processes: 9, ..Stale::default() });
+        assert_eq!(judged(&facts)[0].verdict, Verdict::Pass);
+    }
+}

@@ -98,3 +98,52 @@ fn told(verified: &Verified) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::facts::Facts;
+    use crate::reading::History;
+    use crate::verdict::Verdict;
+
+    const NOW: i64 = 1_000_000_000;
+
+    fn judged(facts: &Facts) -> Vec<Finding> {
+        let history = History::default();
+        let now = Timestamp::from_second(NOW).unwrap();
+        judge(&Scene { facts, history: &history, plan: None, now })
+    }
+
+    fn facts(verified: Verified) -> Facts {
+        let mut facts = Facts::default();
+        facts.packages.verified = Seen::Seen(verified);
+        facts
+    }
+
+    #[test]
+    fn altered_packages_fail_with_their_paths() {
+        let altered = Altered {
+            package: "nginx".to_owned(),
+            changed: 7,
+            missing: 1,
+            paths: vec!["/a".to_owned(), "/b".to_owned()],
+        };
+        let facts = facts(Verified { altered: vec![altered], ..Verified::default() });
+        let finding = judged(&facts).remove(0);
+        assert_eq!(finding.verdict, Verdict::Fail);
+        assert_eq!(finding.evidence, "7 changed, 1 missing: /a, /b and 6 more");
+    }
+
+    #[test]
+    fn what_was_not_compared_is_no_pass() {
+        let counted = Verified { packages: 2, files: 9, ..Verified::default() };
+        assert_eq!(judged(&facts(counted.clone()))[0].verdict, Verdict::Pass);
+        let waiting = Verified { waiting: 1, ..counted.clone() };
+        assert_eq!(judged(&facts(waiting))[0].verdict, Verdict::Unknown);
+        let unreadable = Verified { unreadable: 9, ..counted };
+        assert_eq!(judged(&facts(unreadable))[0].verdict, Verdict::Unknown);
+        assert_eq!(judged(&Facts::default())[0].verdict, Verdict::Unknown);
+    }
+}
