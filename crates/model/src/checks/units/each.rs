@@ -1,0 +1,25 @@
+//! A rule asked of each timer.
+
+use crate::facts::units::Units;
+use crate::facts::units::timer::Timer;
+use crate::verdict::Finding;
+
+/// The findings of a rule, or one pass that counts the timers.
+pub(super) fn each(
+    units: &Units,
+    well: &str,
+    rule: impl Fn(&Timer) -> Option<Finding>,
+) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = units.timers.iter().filter_map(rule).collect();
+    if findings.is_empty() {
+        findings.push(Finding::pass(
+            "host",
+            match units.timers.len() {
+                0 => "there is no timer here".to_owned(),
+                1 => format!("1 timer: {well}"),
+                count => format!("{count} timers: {well}"),
+            },
+        ));
+    }
+    findings
+}
