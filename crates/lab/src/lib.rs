@@ -34,6 +34,7 @@ mod image;
 mod machine;
 mod network;
 mod place;
+mod shared;
 mod spec;
 
 pub use crate::command::Output;

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::command::{self, Input, Output};
-use crate::fleet::Shared;
 use crate::guest::{Boot, Guest};
 use crate::image::{self, Image};
 use crate::network;
 use crate::place;
+use crate::shared::Shared;
 use crate::spec::Spec;
 
 /// How long a command inside may take unless the caller says otherwise.
@@ -42,8 +42,15 @@ pub struct Machine {
     guest: Mutex<Option<Guest>>,
 }
 
+impl Spec {
+    /// Makes the image if there is none, gives the machine a disk of its own and boots it.
+    pub fn boot(self) -> Result<Machine> {
+        Machine::boot(self)
+    }
+}
+
 impl Machine {
-    pub(crate) fn boot(spec: Spec) -> Result<Self> {
+    fn boot(spec: Spec) -> Result<Self> {
         let mut packages: Vec<&str> = spec.packages.iter().map(String::as_str).collect();
         if spec.clock.is_some() {
             packages.push("libfaketime");

@@ -1,13 +1,10 @@
 //! What a machine shall be, said before it boots.
-//! What can be done with it afterwards is `Machine`'s.
+//! Booting it, and all that can be done with it afterwards, is the machine's.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Result;
-
-use crate::fleet::Shared;
-use crate::machine::Machine;
+use crate::shared::Shared;
 
 /// A machine to be; every setting has a default, and [`Spec::boot`] makes it real.
 #[must_use = "nothing boots before `boot`"]
@@ -80,10 +77,5 @@ impl Spec {
     pub fn clock(mut self, seconds: i64) -> Self {
         self.clock = Some(seconds);
         self
-    }
-
-    /// Makes the image if there is none, gives the machine a disk of its own and boots it.
-    pub fn boot(self) -> Result<Machine> {
-        Machine::boot(self)
     }
 }
