@@ -1,7 +1,8 @@
 //! Asks this machine's own TLS ports for their certificates, seldom and in parallel.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
@@ -126,13 +127,23 @@ fn own(address: IpAddr) -> bool {
 /// The listening TCP sockets of this network namespace.
 fn listening() -> Result<Vec<SocketAddr>, String> {
     let mut sockets = Vec::new();
-    let four = fs::read_to_string("/proc/net/tcp")
+    read_listeners("/proc/net/tcp", &mut sockets)
         .map_err(|error| format!("cannot read /proc/net/tcp: {error}"))?;
-    // There is none where IPv6 is switched off.
-    let six = fs::read_to_string("/proc/net/tcp6").unwrap_or_default();
-    sockets.extend(four.lines().filter_map(listener));
-    sockets.extend(six.lines().filter_map(listener));
-    Ok(sockets)
+    match read_listeners("/proc/net/tcp6", &mut sockets) {
+        // There is none where IPv6 is switched off.
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(format!("cannot read /proc/net/tcp6: {error}"))
+        }
+        _ => Ok(sockets),
+    }
+}
+
+/// Line by line: a busy machine has a hundred thousand connections in there.
+fn read_listeners(path: &str, sockets: &mut Vec<SocketAddr>) -> io::Result<()> {
+    for line in BufReader::new(File::open(path)?).lines() {
+        sockets.extend(listener(&line?));
+    }
+    Ok(())
 }
 
 /// A line of /proc/net/tcp or tcp6 (proc_net(5)), if it is of a listening socket.
