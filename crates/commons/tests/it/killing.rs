@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use commons::identity::Identity;
@@ -57,23 +60,35 @@ fn start(place: &Place, name: &str) -> Child {
         .expect("started")
 }
 
-/// How many runs and readings a killed child was told were written.
-fn told(child: &mut Child) -> (u64, u64) {
+/// Reads what a child tells, on a thread of its own; `many` counts its lines meanwhile.
+fn listen(child: &mut Child, many: &Arc<AtomicUsize>) -> JoinHandle<(u64, u64)> {
     let output = BufReader::new(child.stdout.take().expect("piped"));
-    let (mut runs, mut readings) = (0, 0);
-    // The last line may be cut off: without its end it does not count.
-    let text: Vec<String> = output
-        .split(b'\n')
-        .map(|line| String::from_utf8_lossy(&line.expect("read")).into_owned())
-        .collect();
-    for line in &text[..text.len().saturating_sub(1)] {
-        if let Some(number) = line.strip_prefix("run ") {
-            runs = number.parse::<u64>().expect("a number") + 1;
-        } else if let Some(number) = line.strip_prefix("reading ") {
-            readings = number.parse::<u64>().expect("a number") + 1;
+    let many = Arc::clone(many);
+    std::thread::spawn(move || {
+        let (mut runs, mut readings) = (0, 0);
+        let mut last = String::new();
+        for line in output.split(b'\n') {
+            // A line counts when the next has begun: the last one may be cut off.
+            let line = String::from_utf8_lossy(&line.expect("read")).into_owned();
+            let whole = std::mem::replace(&mut last, line);
+            if let Some(number) = whole.strip_prefix("run ") {
+                runs = number.parse::<u64>().expect("a number") + 1;
+            } else if let Some(number) = whole.strip_prefix("reading ") {
+                readings = number.parse::<u64>().expect("a number") + 1;
+            }
+            many.fetch_add(1, Ordering::Relaxed);
         }
+        (runs, readings)
+    })
+}
+
+/// Waits until the children have told so many lines between them, and a little more.
+fn wait(many: &AtomicUsize, lines: usize, more: Duration) {
+    let late = Instant::now() + Duration::from_secs(30);
+    while many.load(Ordering::Relaxed) < lines && Instant::now() < late {
+        std::thread::sleep(Duration::from_millis(1));
     }
-    (runs, readings)
+    std::thread::sleep(more);
 }
 
 #[tokio::test]
@@ -84,16 +99,17 @@ async fn what_was_acknowledged_outlives_a_kill_and_two_writers_never_fork_a_log(
     for round in 0..ROUNDS {
         let names = [format!("{round}a"), format!("{round}b")];
         let mut children = names.each_ref().map(|name| start(&place, name));
-        // The moment differs from round to round, from the file's making on.
-        let wait = Duration::from_millis(15 + (round as u64 * 37) % 260);
-        let until = Instant::now() + wait;
-        std::thread::sleep(until - Instant::now());
+        let many = Arc::new(AtomicUsize::new(0));
+        let told = children.each_mut().map(|child| listen(child, &many));
+        // The moment differs from round to round; the first few are while the file is made.
+        let lines = round.saturating_sub(5) * 13;
+        wait(&many, lines, Duration::from_millis((round as u64 * 37) % 90));
         for child in &mut children {
             child.kill().expect("killed");
-        }
-        for (child, name) in children.iter_mut().zip(names) {
             child.wait().expect("ended");
-            let counts = told(child);
+        }
+        for (told, name) in told.into_iter().zip(names) {
+            let counts = told.join().expect("read");
             total += counts.0;
             acknowledged.insert(name, counts);
         }
