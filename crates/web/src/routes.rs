@@ -40,8 +40,8 @@ use crate::show::moment::Moment;
 
 /// How long the node may take to answer for one page.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How many changes a page shows.
-const CHANGES: u32 = 200;
+/// How many changes a page is made of; a first look at a machine alone notes a thousand facts.
+const CHANGES: u32 = 2000;
 
 /// What every handler needs.
 #[derive(Clone)]

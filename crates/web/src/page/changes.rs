@@ -8,7 +8,11 @@ use maud::{Markup, html};
 use crate::show::badge::badge;
 use crate::show::finding::{subject, title};
 use crate::show::moment::Moment;
-use crate::show::words::{counted, short, shown};
+use crate::show::words::{counted, id, short, shown};
+
+/// How many facts in a row are still told one by one, and how many a fold lists.
+const FOLDED: usize = 4;
+const SHOWN: usize = 200;
 
 /// How much is shown, in one sentence.
 pub(crate) fn summary(view: &Changes) -> String {
@@ -31,7 +35,41 @@ pub(crate) fn changes(view: &Changes, host: Option<&str>, moment: &Moment) -> Ma
         @for chunk in view.changes.chunk_by(|a, b| day(a) == day(b)) {
             section.day {
                 h2 { (heading(day(&chunk[0]))) }
-                ol.changes { @for change in chunk { (entry(change, host, moment)) } }
+                ol.changes {
+                    @for run in chunk.chunk_by(together) {
+                        @if run.len() > FOLDED { (folded(run, host, moment)) }
+                        @else { @for change in run { (entry(change, host, moment)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether two neighbours are facts of one host, which come in crowds.
+fn together(one: &Change, other: &Change) -> bool {
+    let fact = |change: &Change| matches!(change.what, What::Fact { .. });
+    fact(one) && fact(other) && one.host == other.host
+}
+
+/// A crowd of facts in one line, to be opened.
+fn folded(run: &[Change], host: Option<&str>, moment: &Moment) -> Markup {
+    let first = &run[0];
+    let key = match &first.what {
+        What::Fact { key, .. } => key,
+        What::Verdict { subject, .. } => subject,
+    };
+    let at = first.at.to_string();
+    html! {
+        li {
+            p.when { (moment.minute(first.at)) }
+            div {
+                @if host.is_none() { a href={ "/hosts/" (first.host) } { (first.host) } }
+                details id=(id("facts", &[first.host.as_str(), &at, key])) {
+                    summary { (run.len()) " facts" span.unseen { " of " (first.host) } }
+                    ol.changes { @for change in run.iter().take(SHOWN) { (entry(change, Some(""), moment)) } }
+                    @if run.len() > SHOWN { p.muted { (run.len() - SHOWN) " more are not listed." } }
+                }
             }
         }
     }

@@ -187,12 +187,9 @@ fn group(view: &Host, verdict: Verdict, moment: &Moment) -> Markup {
             details.group id={ "group-" (verdict.word()) } open[verdict != Verdict::Pass] {
                 summary { (heading(verdict)) " " span.muted { (standings.len()) } }
                 ul.findings {
-                    @for standing in standings.iter().take(ROWS) {
-                        (finding::full(standing, name, moment))
+                    @for group in finding::alike(&standings).iter().take(ROWS) {
+                        (finding::full(group, name, moment))
                     }
-                }
-                @if standings.len() > ROWS {
-                    p.muted { (standings.len() - ROWS) " more: see stead check --json" }
                 }
             }
         }

@@ -19,8 +19,11 @@ pub(crate) fn summary(view: &Overview) -> String {
     if view.hosts.is_empty() {
         "No host has reported yet.".to_owned()
     } else if sick > 0 {
-        let need = if sick == 1 { "needs" } else { "need" };
-        format!("{sick} of {hosts} {need} attention: {all}.")
+        match (sick, view.hosts.as_slice()) {
+            (_, [only]) => format!("{} needs attention: {all}.", only.host),
+            (1, _) => format!("1 of {hosts} needs attention: {all}."),
+            _ => format!("{sick} of {hosts} need attention: {all}."),
+        }
     } else if view.hosts.iter().all(|line| line.verdict() == Verdict::Pass) {
         format!("All is well on {hosts}: {all}.")
     } else {

@@ -44,7 +44,7 @@ pub(crate) fn timers(view: &Timers, moment: &Moment) -> Markup {
                 h2 #findings { "Findings" }
                 ul.findings {
                     @for standing in view.standings.iter().take(ROWS) {
-                        (finding::full(standing, view.host.as_str(), moment))
+                        (finding::full(&[standing], view.host.as_str(), moment))
                     }
                 }
             }

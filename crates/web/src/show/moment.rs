@@ -61,7 +61,7 @@ impl Moment {
 }
 
 /// How far `at` lies from `now`, in the largest unit. `script.js` says the same.
-fn distance(now: Timestamp, at: Timestamp) -> String {
+pub(crate) fn distance(now: Timestamp, at: Timestamp) -> String {
     let seconds = now.duration_since(at).as_secs();
     let length = seconds.unsigned_abs();
     if length < 10 {

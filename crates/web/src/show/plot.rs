@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use api::reading::Window;
 use api::view::history::History;
+use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
 use crate::show::figure::{figure, title};
-use crate::show::moment::Moment;
+use crate::show::moment::{Moment, distance};
 use crate::show::table::table;
 use crate::show::words::{counted, id, short};
 
@@ -60,7 +61,7 @@ pub(crate) fn plot(history: &History, link: Option<&str>, moment: &Moment) -> Ma
                 }
             }
             p.span aria-hidden="true" {
-                span { "a " (history.span.word()) " ago" }
+                span { (distance(history.at, drawing.from)) }
                 @if !drawing.restarts.is_empty() { span { "dashed: started afresh" } }
                 span { "now" }
             }
@@ -130,6 +131,8 @@ fn fold(windows: &[Window], most: usize) -> Vec<Window> {
 
 /// The paths of a plot and the figures at its edges.
 struct Drawing {
+    /// Where the plot begins: not earlier than there is something to draw.
+    from: Timestamp,
     low: f64,
     high: f64,
     least: f64,
@@ -148,11 +151,15 @@ impl Drawing {
         let least = windows.iter().map(|w| w.min).fold(f64::INFINITY, f64::min);
         let most = windows.iter().map(|w| w.max).fold(f64::NEG_INFINITY, f64::max);
         let (low, high) = edges(least, most);
-        let seconds = history.span.seconds() as f64;
-        let start = history.at.as_second() as f64 - seconds;
+        let whole = history.span.seconds();
+        let reach = history.at.as_second() - windows.first()?.at.as_second();
+        let reach = reach.clamp(whole / 24, whole);
+        let from = history.at - SignedDuration::from_secs(reach);
+        let (start, seconds) = (from.as_second() as f64, reach as f64);
         let x = |w: &Window| (w.at.as_second() as f64 - start) / seconds * WIDTH;
         let y = |value: f64| HEIGHT - (value - low) / (high - low) * HEIGHT;
         let mut drawing = Self {
+            from,
             low,
             high,
             least,
@@ -212,7 +219,9 @@ fn runs(windows: &[Window]) -> Vec<&[Window]> {
 /// The plot's edges: from zero where the values are far from each other, else a little around.
 fn edges(least: f64, most: f64) -> (f64, f64) {
     let spread = most - least;
-    if least >= 0.0 && least < 0.6 * most {
+    if least == most && least >= 0.0 {
+        (0.0, if most == 0.0 { 1.0 } else { most * 1.08 })
+    } else if least >= 0.0 && least < 0.6 * most {
         (0.0, most * 1.08)
     } else if spread > 0.0 && spread.is_finite() {
         (least - spread * 0.1, most + spread * 0.1)
@@ -228,7 +237,6 @@ mod tests {
     use api::reading::Meter;
     use api::request::Span;
     use jiff::tz::TimeZone;
-    use jiff::{SignedDuration, Timestamp};
     use proptest::prelude::*;
 
     use super::*;
@@ -262,9 +270,9 @@ mod tests {
         ]));
         insta::assert_snapshot!(
             drawing.line,
-            @"M300.0 120.0L300.8 64.4M301.7 108.9L302.5 97.8M450.0 8.9h0"
+            @"M0.0 120.0L1.7 64.4M3.3 108.9L5.0 97.8M300.0 8.9h0"
         );
-        assert_eq!(drawing.restarts, "M301.7 0V120");
+        assert_eq!(drawing.restarts, "M3.3 0V120");
     }
 
     #[test]

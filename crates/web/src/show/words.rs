@@ -21,8 +21,12 @@ pub(crate) fn system(name: &str) -> String {
     short(&name.replacen(" GNU/Linux", "", 1))
 }
 
-/// A text that begins a line.
+/// A text that begins a line. A first word that is a name (`pg_hba.conf`) stays as it is.
 pub(crate) fn capitalised(text: &str) -> String {
+    let first = text.split(' ').next().unwrap_or_default();
+    if !first.chars().all(|letter| letter.is_lowercase()) {
+        return text.to_owned();
+    }
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
@@ -63,5 +67,7 @@ mod tests {
         assert_eq!(query("a b&c=/ä"), "a%20b%26c%3D%2F%C3%A4");
         assert_ne!(id("f", &["ab", "c"]), id("f", &["a", "bc"]));
         assert_eq!(counted(1, "host", "hosts"), "1 host");
+        assert_eq!(capitalised("every unit runs"), "Every unit runs");
+        assert_eq!(capitalised("pg_hba.conf is whole"), "pg_hba.conf is whole");
     }
 }

@@ -282,13 +282,19 @@ impl StandIn {
             verdict(Some(Verdict::Unknown), None),
             fact(None, Some("6.1.0-27-amd64")),
         ];
-        let changes = (0..limit.min(40) as usize)
+        let mut changes: Vec<Change> = (0..limit.min(40) as usize)
             .map(|n| Change {
                 at: self.ago(n as i64 * 95),
                 host: host.unwrap_or(&self.hosts[n % self.hosts.len()]).clone(),
                 what: kinds[n % kinds.len()].clone(),
             })
             .collect();
+        // The first look at a machine.
+        changes.extend((0..300).map(|_| Change {
+            at: self.ago(40 * 95),
+            host: host.unwrap_or(&self.hosts[0]).clone(),
+            what: fact(None, Some("1.2-3")),
+        }));
         Changes { at: self.at, changes }
     }
 
