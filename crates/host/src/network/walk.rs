@@ -302,6 +302,9 @@ fn open_sockets(pid: u32, holders: &mut HashMap<u64, Vec<u32>>) -> io::Result<()
     let mut buffer = Vec::with_capacity(64);
     for entry in Dir::read_from(&folder)?.take(OPEN_FILES) {
         let entry = entry?;
+        if entry.file_name().to_bytes().starts_with(b".") {
+            continue;
+        }
         let Ok(link) = readlinkat(folder.as_fd(), entry.file_name(), std::mem::take(&mut buffer))
         else {
             continue;

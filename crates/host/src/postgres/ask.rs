@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
 use model::facts::postgres::{Database, Server};
 use model::seen::Seen;
 use model::text::printable;
@@ -14,6 +15,9 @@ use crate::postgres::row::{self, Row};
 
 /// The most databases that are looked into, the largest first.
 const DATABASES: usize = 20;
+
+/// How many databases are looked into at once.
+const AT_ONCE: usize = 4;
 
 /// How long looking into databases may take in all.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -91,7 +95,7 @@ const COLLATIONS: &str = "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.
 const CANDIDATES: &str = "SELECT c.oid, n.nspname, c.relname, c.relpages, c.reltoastrelid \
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't' \
-    AND (n.nspname NOT IN ('pg_catalog', 'information_schema') OR c.relname = 'pg_largeobject') \
+    AND (n.nspname NOT IN ('pg_catalog', 'information_schema') OR (c.relname = 'pg_largeobject' AND c.relpages > 0)) \
     ORDER BY c.relpages DESC LIMIT 300";
 
 /// Measures them; this needs a lock that only ACCESS EXCLUSIVE stands against.
@@ -181,29 +185,32 @@ async fn fact<T>(
 /// Connects to each database for its tables and collations, as far as time and number allow.
 async fn look_into(target: &Target, rows: &[Row], unread: &mut Vec<String>) -> Vec<Database> {
     let start = Instant::now();
-    let mut all = Vec::new();
-    let mut looked = 0;
-    let mut left = 0;
-    for row in rows {
-        let mut database = Database {
-            name: row.text(0),
-            bytes: row.number(2),
-            collation_recorded: row.some(3),
-            collation_actual: row.some(4),
-            // A database that takes no connections, as template0, is no one's to change either.
-            collations: Seen::Seen(Vec::new()),
-            tables: Seen::Seen(Vec::new()),
-        };
-        if row.truth(1) {
-            if looked < DATABASES && start.elapsed() < PATIENCE {
-                looked += 1;
+    let open = |row: &Row| row.truth(1);
+    let chosen: Vec<usize> =
+        (0..rows.len()).filter(|at| open(&rows[*at])).take(DATABASES).collect();
+    let looks = rows.iter().enumerate().map(|(at, row)| {
+        let wanted = chosen.contains(&at);
+        async move {
+            let mut database = Database {
+                name: row.text(0),
+                bytes: row.number(2),
+                collation_recorded: row.some(3),
+                collation_actual: row.some(4),
+                // A database that takes no connections, as template0, is no one's to change.
+                collations: Seen::Seen(Vec::new()),
+                tables: Seen::Seen(Vec::new()),
+            };
+            let looked = wanted && start.elapsed() < PATIENCE;
+            if looked {
                 read_tables(target, row.raw(0), &mut database).await;
-            } else {
-                left += 1;
             }
+            (database, looked)
         }
-        all.push(database);
-    }
+    });
+    let all: Vec<(Database, bool)> =
+        futures_util::stream::iter(looks).buffered(AT_ONCE).collect().await;
+    let looked = all.iter().filter(|(_, looked)| *looked).count();
+    let left = rows.iter().filter(|row| open(row)).count() - looked;
     if left > 0 {
         unread.push(format!(
             "{left} of {} databases were not looked into: at most {DATABASES}, and for {} s",
@@ -211,7 +218,7 @@ async fn look_into(target: &Target, rows: &[Row], unread: &mut Vec<String>) -> V
             PATIENCE.as_secs()
         ));
     }
-    all
+    all.into_iter().map(|(database, _)| database).collect()
 }
 
 async fn read_tables(target: &Target, name: &str, database: &mut Database) {

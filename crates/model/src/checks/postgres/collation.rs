@@ -40,7 +40,10 @@ fn judge(scene: &Scene<'_>) -> Vec<Finding> {
             databases.iter().filter_map(|database| drifted(cluster, database)).collect();
         findings.extend(unasked(cluster, server, databases));
         let recorded = databases.iter().filter(|d| d.collation_recorded.is_some()).count();
-        let figures = format!("{recorded} databases with a recorded collation, all as recorded");
+        let figures = format!(
+            "{recorded} of {} databases record a collation version (C has none), all still true",
+            databases.len()
+        );
         Ok(Answer { findings, figures })
     })
 }
