@@ -3,6 +3,7 @@
 //! Goes over the system bus even as root: on its own socket systemd signs its answers with a name
 //! that zbus does not accept as a sender.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use zbus::connection::Builder;
-use zbus::{Connection, OwnedVariant, Type, Variant, fdo};
+use zbus::{Connection, DynamicType, Message, OwnedVariant, Type, Variant, fdo};
 
 const DESTINATION: &str = "org.freedesktop.systemd1";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
@@ -42,7 +43,7 @@ pub(crate) struct Loaded {
     _job_path: zbus::OwnedObjectPath,
 }
 
-/// A unit file, as `ListUnitFiles` gives it.
+/// A unit file, as `ListUnitFilesByPatterns` gives it.
 #[derive(Clone, Debug, Deserialize, Type)]
 pub(crate) struct File {
     pub path: String,
@@ -69,25 +70,28 @@ impl Bus {
     }
 
     pub(crate) async fn units(&self) -> Result<Vec<Loaded>, Error> {
-        self.manager("ListUnits").await
+        self.manager("ListUnits", &()).await
     }
 
-    pub(crate) async fn files(&self) -> Result<Vec<File>, Error> {
-        self.manager("ListUnitFiles").await
+    /// The unit files on disk of that name. Finding out the state of one costs systemd a walk
+    /// through all links of all units, a millisecond or more: ask for few.
+    pub(crate) async fn files(&self, pattern: &str) -> Result<Vec<File>, Error> {
+        self.manager("ListUnitFilesByPatterns", &(Vec::<&str>::new(), vec![pattern])).await
     }
 
     pub(crate) async fn default_target(&self) -> Result<String, Error> {
-        self.manager("GetDefaultTarget").await
+        self.manager("GetDefaultTarget", &()).await
     }
 
-    async fn manager<T>(&self, call: &'static str) -> Result<T, Error>
+    async fn manager<T, B>(&self, call: &'static str, body: &B) -> Result<T, Error>
     where
+        B: serde::Serialize + DynamicType,
         T: for<'d> Deserialize<'d> + Type,
     {
         let failed = |source| Error::Call { call, source: Box::new(source) };
         let message = self
             .connection
-            .call_method(Some(DESTINATION), "/org/freedesktop/systemd1", Some(MANAGER), call, &())
+            .call_method(Some(DESTINATION), "/org/freedesktop/systemd1", Some(MANAGER), call, body)
             .await
             .map_err(failed)?;
         message.body().deserialize().map_err(failed)
@@ -115,12 +119,38 @@ impl Bus {
         interface: &str,
         name: &str,
     ) -> Option<T> {
-        match self.call(path, &(interface, name)).await {
-            Ok(message) => {
-                let body = message.body();
-                let variant: Variant<'_> = body.deserialize().ok()?;
-                T::try_from(OwnedVariant::try_from(variant).ok()?).ok()
-            }
+        let message = self.call(path, "Get", &(interface, name)).await?;
+        let body = message.body();
+        let variant: Variant<'_> = body.deserialize().ok()?;
+        T::try_from(OwnedVariant::try_from(variant).ok()?).ok()
+    }
+
+    /// Some of a unit's properties of one kind, with one question; none if it is gone.
+    pub(crate) async fn properties(&self, unit: &str, kind: &str, names: &[&str]) -> Properties {
+        let interface = format!("{DESTINATION}.{kind}");
+        let message = self.call(&object_path(unit), "GetAll", &(interface.as_str(),)).await;
+        let Some(message) = message else { return Properties::default() };
+        let body = message.body();
+        let Ok(all) = body.deserialize::<HashMap<&str, Variant<'_>>>() else {
+            return Properties::default();
+        };
+        let wanted = names.iter().filter_map(|name| {
+            Some(((*name).to_owned(), OwnedVariant::try_from(all.get(name)?).ok()?))
+        });
+        Properties(wanted.collect())
+    }
+
+    /// The answer; `None` if systemd says that there is no such thing, or if nobody answers.
+    async fn call<B>(&self, path: &str, method: &str, body: &B) -> Option<Message>
+    where
+        B: serde::Serialize + DynamicType,
+    {
+        // A closed semaphore lets through, and this one is never closed.
+        let _turn = self.turns.acquire().await;
+        let properties = Some("org.freedesktop.DBus.Properties");
+        let call = self.connection.call_method(Some(DESTINATION), path, properties, method, body);
+        match call.await {
+            Ok(message) => Some(message),
             Err(error) => {
                 if !answered(&error) {
                     let mut unanswered =
@@ -132,27 +162,24 @@ impl Bus {
         }
     }
 
-    async fn call(&self, path: &str, body: &(&str, &str)) -> zbus::Result<zbus::Message> {
-        // A closed semaphore lets through, and this one is never closed.
-        let _turn = self.turns.acquire().await;
-        self.connection
-            .call_method(
-                Some(DESTINATION),
-                path,
-                Some("org.freedesktop.DBus.Properties"),
-                "Get",
-                body,
-            )
-            .await
-    }
-
     /// Whether every property so far was answered; half an answer would look like a fault.
     pub(crate) fn verify(&self) -> Result<(), Error> {
         let mut unanswered = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
         match unanswered.take() {
-            Some(source) => Err(Error::Call { call: "Get", source: Box::new(source) }),
+            Some(source) => Err(Error::Call { call: "Properties.Get", source: Box::new(source) }),
             None => Ok(()),
         }
+    }
+}
+
+/// Properties by name.
+#[derive(Default)]
+pub(crate) struct Properties(HashMap<String, OwnedVariant>);
+
+impl Properties {
+    /// One of them; `None` if it is missing or of another type.
+    pub(crate) fn take<T: TryFrom<OwnedVariant>>(&mut self, name: &str) -> Option<T> {
+        T::try_from(self.0.remove(name)?).ok()
     }
 }
 

@@ -27,6 +27,12 @@ pub(crate) async fn of(bus: &Bus, unit: &str) -> Ending {
     }
 }
 
+/// Only the result, for a unit of which no more is asked.
+pub(crate) async fn result_of(bus: &Bus, unit: &str) -> Ending {
+    let result = bus.property::<String>(unit, &kind(unit), "Result").await;
+    Ending { result: printable(&result.unwrap_or_default(), 40), ..Ending::default() }
+}
+
 /// The D-Bus interface of a unit's kind: `Service` for `a.service`.
 fn kind(unit: &str) -> String {
     let suffix = unit.rsplit('.').next().unwrap_or_default();

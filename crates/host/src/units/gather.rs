@@ -12,11 +12,14 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio::{join, try_join};
 
 use crate::units::bus::{Bus, Error, File, Loaded};
+use crate::units::links::Link;
 use crate::units::reach::Reach;
 use crate::units::restarts::Past;
 use crate::units::timers::{self, Clock, Raw};
 use crate::units::{endings, links};
 
+/// Where `systemctl enable` makes its links.
+const ENABLED: &str = "/etc/systemd/system";
 /// How many units are asked about at a time.
 const AT_ONCE: usize = 24;
 /// The longest name that is kept: systemd's own limit.
@@ -24,7 +27,8 @@ const LONGEST: usize = 255;
 
 pub(crate) async fn units(past: &mut Past) -> Result<Units, Error> {
     let bus = &Bus::connect().await?;
-    let (mut loaded, files, default) = try_join!(bus.units(), bus.files(), bus.default_target())?;
+    let (mut loaded, files, default) =
+        try_join!(bus.units(), bus.files("*.timer"), bus.default_target())?;
     loaded.sort_by(|a, b| a.name.cmp(&b.name));
     let (state, directories, default_target) = join!(
         bus.manager_property::<String>("SystemState"),
@@ -32,19 +36,24 @@ pub(crate) async fn units(past: &mut Past) -> Result<Units, Error> {
         bus.property::<String>(&default, "Unit", "Id"),
     );
     let directories = directories.unwrap_or_default();
-    let links = tokio::task::spawn_blocking(move || links::scan(&directories, ".timer"))
-        .await
-        .unwrap_or_default();
+    let (links, enabled_links) = tokio::task::spawn_blocking(move || {
+        (links::scan(&directories, ".timer"), links::scan(&[ENABLED.to_owned()], ""))
+    })
+    .await
+    .unwrap_or_default();
     let default_target = default_target.unwrap_or(default);
     let clock = Clock { now: Timestamp::now(), monotonic: monotonic() };
     let by_name: BTreeMap<&str, &Loaded> =
         loaded.iter().map(|unit| (unit.name.as_str(), unit)).collect();
 
     let names = timer_names(&files, &loaded, links.keys());
-    let mut raw: Vec<(String, Raw)> = stream::iter(names)
+    let idle = idle(&files, &by_name, &links);
+    let by_name = &by_name;
+    let busy = names.iter().filter(|name| !idle.contains_key(name.as_str()));
+    let mut raw: Vec<(String, Raw)> = stream::iter(busy)
         .map(|name| async move {
-            let raw = timers::read(bus, &name, clock).await;
-            (name, raw)
+            let raw = timers::read(bus, name, clock, by_name).await;
+            (name.clone(), raw)
         })
         .buffer_unordered(AT_ONCE)
         .collect()
@@ -54,25 +63,27 @@ pub(crate) async fn units(past: &mut Past) -> Result<Units, Error> {
     let mut found = Vec::with_capacity(raw.len());
     for (name, raw) in raw {
         let wanting = raw.wanting(&name, &links);
-        let timer = raw.finish(bus, wanting, &mut reach, &by_name).await;
+        let timer = raw.finish(bus, wanting, &mut reach, by_name).await;
         // A name that systemd does not take for a unit's has no state.
         if !timer.load.is_empty() {
             found.push(timer);
         }
     }
 
+    found.extend(idle.into_iter().map(|(name, file)| timers::idle(name, file)));
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+
     let (failed, restarts) = join!(failures(bus, &loaded), restarts(bus, &loaded, past, clock));
     bus.verify()?;
     Ok(Units {
         state: printable(&state.unwrap_or_default(), LONGEST),
         default_target: printable(&default_target, LONGEST),
-        files: files.len(),
         loaded: loaded.len(),
         services: loaded.iter().filter(|u| is_service(u) && u.active == "active").count(),
         timers: found,
         failed,
         restarts,
-        enabled: enabled(&files),
+        enabled: enabled(enabled_links.keys()),
         uptime_seconds: clock.monotonic / 1_000_000,
     })
 }
@@ -99,17 +110,27 @@ fn timer_names<'a>(
         .collect()
 }
 
-fn enabled(files: &[File]) -> Vec<String> {
-    let mut names: Vec<String> = files
+/// The timers that are disabled, not in memory and wanted by no link: they are as their makers
+/// left them, and there may be many.
+fn idle<'a>(
+    files: &'a [File],
+    loaded: &BTreeMap<&str, &Loaded>,
+    links: &BTreeMap<String, BTreeSet<Link>>,
+) -> BTreeMap<&'a str, &'a File> {
+    files
         .iter()
-        .filter(|file| file.state == "enabled")
-        .filter_map(|file| file.path.rsplit('/').next())
+        .filter(|file| file.state == "disabled")
+        .filter_map(|file| Some((file.path.rsplit('/').next()?, file)))
+        .filter(|(name, _)| name.ends_with(".timer") && !name.ends_with("@.timer"))
+        .filter(|(name, _)| !loaded.contains_key(name) && !links.contains_key(*name))
+        .collect()
+}
+
+fn enabled<'a>(linked: impl Iterator<Item = &'a String>) -> Vec<String> {
+    linked
         .filter(|name| name.ends_with(".service") || name.ends_with(".timer"))
         .map(|name| printable(name, LONGEST))
-        .collect();
-    names.sort();
-    names.dedup();
-    names
+        .collect()
 }
 
 fn is_service(unit: &Loaded) -> bool {

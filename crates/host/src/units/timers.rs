@@ -8,20 +8,19 @@ use model::text::printable;
 use tokio::join;
 use zbus::OwnedVariant;
 
-use crate::units::bus::{Bus, Loaded};
+use crate::units::bus::{Bus, File, Loaded};
 use crate::units::endings;
 use crate::units::links::Link;
-use crate::units::reach::{self, Reach};
+use crate::units::reach::Reach;
 
 /// The longest name that is kept: systemd's own limit.
 const LONGEST: usize = 255;
 
-/// What is read of a timer before it is known which units it touches.
+/// What is read of a timer before it is known what starts it.
 pub(crate) struct Raw {
     names: Vec<String>,
     parents: Vec<String>,
     timer: Timer,
-    service: String,
 }
 
 /// The clocks at the time of the look.
@@ -32,60 +31,101 @@ pub(crate) struct Clock {
     pub monotonic: u64,
 }
 
-pub(crate) async fn read(bus: &Bus, name: &str, clock: Clock) -> Raw {
-    let text = async |kind, property| {
-        let value = bus.property::<String>(name, kind, property).await;
-        printable(&value.unwrap_or_default(), LONGEST)
-    };
-    let number =
-        async |kind, property| bus.property::<u64>(name, kind, property).await.unwrap_or_default();
-    let truth = async |property: &'static str| bus.property::<bool>(name, "Unit", property).await;
-    let (names, parents, load, active, sub, file_state, path) = join!(
-        bus.property::<Vec<String>>(name, "Unit", "Names"),
-        reach::parents(bus, name),
-        text("Unit", "LoadState"),
-        text("Unit", "ActiveState"),
-        text("Unit", "SubState"),
-        text("Unit", "UnitFileState"),
-        text("Unit", "FragmentPath"),
-    );
-    let (transient, condition, looked, service) = join!(
-        truth("Transient"),
-        truth("ConditionResult"),
-        number("Unit", "ConditionTimestamp"),
-        bus.property::<String>(name, "Timer", "Unit"),
-    );
-    let (calendar, monotonic, on_clock, on_zone) = join!(
-        bus.property::<OwnedVariant>(name, "Timer", "TimersCalendar"),
-        bus.property::<OwnedVariant>(name, "Timer", "TimersMonotonic"),
-        bus.property::<bool>(name, "Timer", "OnClockChange"),
-        bus.property::<bool>(name, "Timer", "OnTimezoneChange"),
-    );
-    let (next_realtime, next_monotonic, last, fired) = join!(
-        number("Timer", "NextElapseUSecRealtime"),
-        number("Timer", "NextElapseUSecMonotonic"),
-        number("Timer", "LastTriggerUSec"),
-        number("Timer", "LastTriggerUSecMonotonic"),
-    );
-    let timer = Timer {
+const UNIT: &[&str] = &[
+    "ActiveState",
+    "BoundBy",
+    "ConditionResult",
+    "ConditionTimestamp",
+    "FragmentPath",
+    "LoadState",
+    "Names",
+    "RequiredBy",
+    "SubState",
+    "Transient",
+    "UnitFileState",
+    "UpheldBy",
+    "WantedBy",
+];
+const TIMER: &[&str] = &[
+    "LastTriggerUSec",
+    "LastTriggerUSecMonotonic",
+    "NextElapseUSecMonotonic",
+    "NextElapseUSecRealtime",
+    "OnClockChange",
+    "OnTimezoneChange",
+    "TimersCalendar",
+    "TimersMonotonic",
+    "Unit",
+];
+
+/// Reads a timer and what it starts; it touches no other timer, so many may be read at a time.
+pub(crate) async fn read(
+    bus: &Bus,
+    name: &str,
+    clock: Clock,
+    loaded: &BTreeMap<&str, &Loaded>,
+) -> Raw {
+    let (mut unit, mut own) =
+        join!(bus.properties(name, "Unit", UNIT), bus.properties(name, "Timer", TIMER));
+    let mut text =
+        |property| printable(&unit.take::<String>(property).unwrap_or_default(), LONGEST);
+    let mut timer = Timer {
         name: printable(name, LONGEST),
-        load,
-        active,
-        sub,
-        file_state,
-        path,
-        transient: transient.unwrap_or(false),
-        condition_unmet: looked > 0 && condition == Some(false),
-        wanted_by: Vec::new(),
-        calendar: lines(calendar),
-        monotonic: lines(monotonic).iter().map(|line| line.replace("USec", "Sec")).collect(),
-        on_change: on_clock.unwrap_or(false) || on_zone.unwrap_or(false),
-        next: next(next_realtime, next_monotonic, clock),
-        last: endings::time(last),
-        fired: fired > 0 && fired != u64::MAX,
-        service: Triggered::default(),
+        load: text("LoadState"),
+        active: text("ActiveState"),
+        sub: text("SubState"),
+        file_state: text("UnitFileState"),
+        path: text("FragmentPath"),
+        ..Timer::default()
     };
-    Raw { names: names.unwrap_or_default(), parents, timer, service: service.unwrap_or_default() }
+    let looked = unit.take::<u64>("ConditionTimestamp").unwrap_or(0);
+    timer.condition_unmet = looked > 0 && unit.take("ConditionResult") == Some(false);
+    timer.transient = unit.take("Transient").unwrap_or(false);
+    timer.calendar = lines(own.take("TimersCalendar"));
+    timer.monotonic =
+        lines(own.take("TimersMonotonic")).iter().map(|line| line.replace("USec", "Sec")).collect();
+    timer.on_change = ["OnClockChange", "OnTimezoneChange"]
+        .into_iter()
+        .any(|property| own.take(property).unwrap_or(false));
+    let mut number = |property| own.take::<u64>(property).unwrap_or(0);
+    timer.next = next(number("NextElapseUSecRealtime"), number("NextElapseUSecMonotonic"), clock);
+    timer.last = endings::time(number("LastTriggerUSec"));
+    timer.fired = !matches!(number("LastTriggerUSecMonotonic"), 0 | u64::MAX);
+    if let Some(service) = own.take::<String>("Unit")
+        && !service.is_empty()
+    {
+        timer.service = triggered(bus, &service, loaded).await;
+    }
+    let parents = ["WantedBy", "RequiredBy", "BoundBy", "UpheldBy"]
+        .into_iter()
+        .flat_map(|property| unit.take::<Vec<String>>(property).unwrap_or_default())
+        .collect();
+    Raw { names: unit.take("Names").unwrap_or_default(), parents, timer }
+}
+
+/// A timer that nobody uses, known from its file alone. `stub` is systemd's word for a unit that it
+/// has not loaded.
+pub(crate) fn idle(name: &str, file: &File) -> Timer {
+    Timer {
+        name: printable(name, LONGEST),
+        load: "stub".to_owned(),
+        active: "inactive".to_owned(),
+        sub: "dead".to_owned(),
+        file_state: printable(&file.state, LONGEST),
+        path: printable(&file.path, LONGEST),
+        ..Timer::default()
+    }
+}
+
+async fn triggered(bus: &Bus, service: &str, loaded: &BTreeMap<&str, &Loaded>) -> Triggered {
+    let (load, active, sub) = state(bus, service, loaded).await;
+    // What is inactive ended well: an ill end leaves a service failed, or about to be restarted.
+    let ending = if matches!(active.as_str(), "failed" | "activating") {
+        endings::of(bus, service).await
+    } else {
+        endings::result_of(bus, service).await
+    };
+    Triggered { name: printable(service, LONGEST), load, active, sub, ending }
 }
 
 impl Raw {
@@ -108,7 +148,7 @@ impl Raw {
         wanting
     }
 
-    /// Adds what the units around the timer are.
+    /// Adds what the units that pull it in are.
     pub(crate) async fn finish(
         self,
         bus: &Bus,
@@ -128,16 +168,6 @@ impl Raw {
                 link: link.as_ref().map(|l| printable(&l.path, LONGEST)).unwrap_or_default(),
                 fleeting: link.is_some_and(|link| link.fleeting),
             });
-        }
-        if !self.service.is_empty() {
-            let (load, active, sub) = state(bus, &self.service, loaded).await;
-            timer.service = Triggered {
-                name: printable(&self.service, LONGEST),
-                load,
-                active,
-                sub,
-                ending: endings::of(bus, &self.service).await,
-            };
         }
         timer
     }

@@ -23,8 +23,6 @@ pub struct Units {
     pub state: String,
     /// The unit that a boot starts, aliases resolved: `graphical.target`.
     pub default_target: String,
-    /// Unit files on disk.
-    pub files: usize,
     /// Units in memory.
     pub loaded: usize,
     /// Services that are active.
@@ -35,7 +33,7 @@ pub struct Units {
     pub failed: Vec<Failure>,
     /// Services that systemd has started again by itself, by name.
     pub restarts: Vec<Restarts>,
-    /// Services and timers that are enabled, by name.
+    /// Services and timers that are enabled: linked from under /etc/systemd/system, by name.
     pub enabled: Vec<String>,
     /// Seconds since the boot.
     pub uptime_seconds: u64,

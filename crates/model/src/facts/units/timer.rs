@@ -9,7 +9,8 @@ use crate::facts::units::failure::Ending;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timer {
     pub name: String,
-    /// `LoadState`: `loaded`, `masked`, `not-found`, `bad-setting`, `error`.
+    /// `LoadState`: `loaded`, `masked`, `not-found`, `bad-setting`, `error`; `stub` for one that
+    /// nobody uses and systemd has not loaded.
     pub load: String,
     /// `ActiveState`: `active`, `inactive`, `failed`.
     pub active: String,
