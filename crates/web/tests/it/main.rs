@@ -6,3 +6,4 @@ mod driver;
 mod pages;
 mod served;
 mod stand_in;
+mod wire;

@@ -209,8 +209,8 @@ impl StandIn {
                 let x = n as f64;
                 let epoch = u64::from(meter.subject.ends_with("service") && n > 190);
                 let climb = if epoch == 1 { x - 190.0 } else { x };
-                let mean = scale * (0.5 + climb / 240.0 + 0.06 * (x / 9.0 + seed).sin());
-                let spread = scale * 0.03;
+                let mean = exact(scale * (0.5 + climb / 240.0 + 0.06 * (x / 9.0 + seed).sin()));
+                let spread = exact(scale * 0.03);
                 Window {
                     at: self.ago((288 - n) * minutes / 288),
                     epoch,
@@ -363,7 +363,7 @@ impl StandIn {
             in_run: count / 7,
             first: self.ago(60 * 24 * 3),
             last: self.ago(count as i64 % 50),
-            per_hour: count as f64 / 72.0,
+            per_hour: exact(count as f64 / 72.0),
             novelty,
         };
         let burst = Novelty::Burst { hour: self.ago(55), count: 4_120, before: 12.5 };
@@ -451,6 +451,11 @@ impl StandIn {
             Request::Link | Request::Status => Err(Refusal::Bad("not on a page".to_owned())),
         }
     }
+}
+
+/// A number near by that JSON keeps to the last bit.
+fn exact(value: f64) -> f64 {
+    if value > 1000.0 { value.round() } else { (value * 1024.0).round() / 1024.0 }
 }
 
 impl Answer for StandIn {
