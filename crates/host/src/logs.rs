@@ -85,7 +85,7 @@ impl Kept {
     async fn run(&mut self, now: u64, reach: &Reach) -> Seen<Digest> {
         self.folder.begin();
         let mut notes = Vec::new();
-        let first = self.cursor.is_none();
+        let learning = self.folder.learning();
         let mut reading = Reading::new(self);
         let end = reading.read(&mut notes).await;
         let Reading { boots, lines, met, .. } = reading;
@@ -99,7 +99,7 @@ impl Kept {
                 self.skip = lines == 0;
             }
         }
-        if first && lines >= LEARNED as u64 {
+        if learning && end == End::Whole && self.folder.lines() >= LEARNED as u64 {
             notes.push(format!("of what was logged before, only the newest {LEARNED} lines"));
         }
         if !reach.lasting {

@@ -86,6 +86,11 @@ impl Folder {
         !self.learned
     }
 
+    /// How many lines were folded in all.
+    pub const fn lines(&self) -> u64 {
+        self.lines
+    }
+
     /// The end of the journal was reached: from now on what was not seen is new.
     pub fn reached_end(&mut self) {
         if !self.learned {
