@@ -242,7 +242,10 @@ impl Network {
     pub(crate) fn lines(&self, lines: &mut BTreeMap<String, String>) {
         let mut listeners: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for socket in self.sockets.seen().into_iter().flatten() {
-            if self.client(socket) {
+            // A port that the kernel chose is another one after each restart.
+            let passing =
+                socket.loopback() && (self.ephemeral.0..=self.ephemeral.1).contains(&socket.port);
+            if passing || self.client(socket) {
                 continue;
             }
             let mut key = format!("listen.{}.{}", socket.protocol, socket.port);
@@ -336,8 +339,10 @@ mod tests {
         network(vec![
             socket(Protocol::Tcp, "::", 80, "nginx"),
             socket(Protocol::Tcp, "0.0.0.0", 80, "nginx"),
+            socket(Protocol::Tcp, "127.0.0.1", 40_001, "python3"),
         ])
         .lines(&mut lines);
         assert_eq!(lines["listen.tcp.80"], "nginx on 0.0.0.0, nginx on ::");
+        assert_eq!(lines.len(), 1);
     }
 }

@@ -151,6 +151,24 @@ fn lab_a_database_in_another_network_namespace_is_seen() -> Result<()> {
 }
 
 #[test]
+fn lab_a_database_that_the_packet_filter_passes_on_is_seen() -> Result<()> {
+    let Some(fleet) = Fleet::new("forward")? else { return Ok(()) };
+    let packages = ["git", "nftables", "nginx-light", "postgresql"];
+    let machine = fleet.machine("server").packages(&packages).boot()?;
+    machine.install(Path::new(env!("CARGO_BIN_EXE_stead")))?;
+    passes(&machine, "database-exposed")?;
+    machine.must(
+        "nft 'add table ip nat; \
+         add chain ip nat pre { type nat hook prerouting priority -100; }; \
+         add rule ip nat pre tcp dport 15432 dnat to 10.83.0.99:5432'",
+    )?;
+    let words = "nft passes tcp 15432 of every address on to 10.83.0.99:5432";
+    sees(&machine, "database-exposed", Verdict::Fail, "tcp 15432", words)?;
+    machine.must("nft flush ruleset")?;
+    passes(&machine, "database-exposed")
+}
+
+#[test]
 fn lab_open_and_broken_lines_of_pg_hba_are_seen() -> Result<()> {
     let Some(fleet) = Fleet::new("hba")? else { return Ok(()) };
     let machine = boot(&fleet)?;
