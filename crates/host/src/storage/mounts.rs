@@ -139,11 +139,23 @@ pub(crate) fn choose(mounts: Vec<Mount>) -> Chosen {
 }
 
 /// Filesystems in RAM that programs write to; not those of the system's own workings, of which
-/// systemd makes one for each user and credential.
+/// systemd makes one for each user and credential, and a container's manager one for each
+/// container.
 fn kept_in_memory(point: &Path) -> bool {
+    const WORKINGS: [&str; 9] = [
+        "/dev",
+        "/run",
+        "/proc",
+        "/sys",
+        "/var/lib/docker",
+        "/var/lib/containers",
+        "/var/lib/kubelet",
+        "/var/lib/lxc",
+        "/var/lib/lxd",
+    ];
     point == Path::new("/run")
         || point == Path::new("/dev/shm")
-        || !["/dev", "/run", "/proc", "/sys"].iter().any(|folder| point.starts_with(folder))
+        || !WORKINGS.iter().any(|folder| point.starts_with(folder))
 }
 
 /// Whether a mount point belongs to the system's own workings.
@@ -171,6 +183,7 @@ mod tests {
 31 27 0:54 / /tmp/lab/root rw - overlay overlay rw,lowerdir=/tmp/rt1
 32 27 254:1 / /mnt/two\\040words ro - xfs /dev/vdb rw
 33 27 0:60 / /snap/core ro - squashfs /dev/loop0 ro
+36 27 0:63 / /var/lib/docker/containers/1/mounts/shm rw - tmpfs shm rw,size=65536k
 34 27 0:61 / /mnt/far rw - nfs4 far:/x rw
 35 27 0:62 / /mnt/gone rw - fuse.sshfs far:/y rw
 ";

@@ -40,12 +40,18 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
                 told(verified)
             ),
         ));
-    } else if findings.is_empty() {
-        findings.push(if verified.files > 0 && verified.unreadable == verified.files {
-            Finding::unknown("host", "no packaged file may be read; run it as root")
+    } else if verified.unreadable > 0 {
+        let advice = if scene.facts.machine.privileged {
+            "not even by root: a dying disk does that; see dmesg"
         } else {
-            Finding::pass("host", told(verified))
-        });
+            "run it as root"
+        };
+        findings.push(Finding::unknown(
+            "host",
+            format!("{} files cannot be read, {advice}; {}", verified.unreadable, told(verified)),
+        ));
+    } else if findings.is_empty() {
+        findings.push(Finding::pass("host", told(verified)));
     }
     findings
 }
@@ -78,7 +84,6 @@ fn told(verified: &Verified) -> String {
     for (count, what) in [
         (verified.excluded, "absent by path-exclude"),
         (verified.absent_documents, "pages of documentation absent"),
-        (verified.unreadable, "unreadable without root"),
     ] {
         if count > 0 {
             text.push_str(&format!("; {count} {what}"));
@@ -142,7 +147,7 @@ mod tests {
         assert_eq!(judged(&facts(counted.clone()))[0].verdict, Verdict::Pass);
         let waiting = Verified { waiting: 1, ..counted.clone() };
         assert_eq!(judged(&facts(waiting))[0].verdict, Verdict::Unknown);
-        let unreadable = Verified { unreadable: 9, ..counted };
+        let unreadable = Verified { unreadable: 1, ..counted };
         assert_eq!(judged(&facts(unreadable))[0].verdict, Verdict::Unknown);
         assert_eq!(judged(&Facts::default())[0].verdict, Verdict::Unknown);
     }
