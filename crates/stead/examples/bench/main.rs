@@ -1,0 +1,43 @@
+//! Measures what stead costs and prints a table; docs/benchmarks.md says how each is read.
+//!
+//! `cargo build --release && cargo run --release -p stead --example bench -- check`
+//! Leaves out what is fast enough not to be asked for.
+
+mod check;
+mod gauge;
+mod idle;
+mod journal;
+mod page;
+mod sockets;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+
+fn main() -> anyhow::Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["check"] => check::run(),
+        ["idle"] => idle::run(10),
+        ["idle", minutes] => idle::run(minutes.parse()?),
+        ["page"] => page::run(),
+        // What `check` runs inside the machine that it makes.
+        ["sockets", count] => sockets::hold(count.parse()?),
+        ["journal", count] => journal::fill(count.parse()?),
+        ["gauge", runs, command @ ..] => gauge::run(runs.parse()?, command),
+        ["load", url, cookie] => page::load(url, cookie),
+        _ => bail!("say one of: check, idle [MINUTES], page"),
+    }
+}
+
+/// The release build of stead, beside this program.
+fn stead() -> anyhow::Result<PathBuf> {
+    let here = std::env::current_exe()?;
+    let folder = here.ancestors().nth(2).context("target/release/examples/bench")?;
+    let stead = folder.join("stead");
+    if !stead.is_file() {
+        bail!("{} is missing: `cargo build --release` makes it", stead.display());
+    }
+    Ok(stead)
+}
