@@ -9,7 +9,7 @@ use commons::identity::Identity;
 use commons::record::Record;
 use commons::record::rows::{Reach, Which};
 use jiff::Timestamp;
-use model::entry::{Entry, FactV1, ReadingsV1};
+use model::entry::{Entry, FactV1, ReadingsV1, RunV1};
 use model::fold::HOUR;
 use model::host_name::HostName;
 use model::plan::stead::Retention;
@@ -124,7 +124,10 @@ async fn fill(record: &Record, host: &HostName) {
         })
         .collect();
     let report = Report { at: at(0), counts: Counts::of(&findings), findings };
-    record.judge(host, &report, at(0), Duration::from_millis(600)).await.expect("judged");
+    record
+        .judge(host, &report, RunV1::WHOLE, at(0), Duration::from_millis(600))
+        .await
+        .expect("judged");
 }
 
 async fn reads(record: &Record, hosts: u64) {

@@ -22,3 +22,22 @@ pub enum Error {
     #[error("`{path}` is about a host of another name: `{name}`")]
     OtherName { path: PathBuf, name: String },
 }
+
+impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Occupied { .. } => {
+                Some("name another folder: `stead --dir FOLDER up`".to_owned())
+            }
+            Self::Refused { path, .. } => Some(format!(
+                "mend {}; `git log -p` in its folder shows what it was",
+                path.display()
+            )),
+            Self::OtherName { path, .. } => {
+                Some(format!("let `name` in {} be as the file is named", path.display()))
+            }
+            _ => None,
+        }
+    }
+}

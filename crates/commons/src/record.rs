@@ -104,7 +104,8 @@ impl Record {
     /// Compares a report with the standing verdicts, appends what changed and that it was run, and
     /// gives the changes.
     ///
-    /// Only checks that ran are compared ([`changes::verdicts`]). New evidence for an old verdict is
+    /// Only checks that ran are compared ([`changes::verdicts`]); `what` says which those were
+    /// ([`RunV1::what`]). New evidence for an old verdict is
     /// no entry; it is kept in a local table, which [`Record::standings`] reads.
     ///
     /// # Errors
@@ -113,6 +114,7 @@ impl Record {
         &self,
         host: &HostName,
         report: &Report,
+        what: &str,
         now: Timestamp,
         took: Duration,
     ) -> Result<Vec<VerdictV1>, Error> {
@@ -123,7 +125,7 @@ impl Record {
             let mut entries: Vec<Entry> = changes.iter().cloned().map(Entry::VerdictV1).collect();
             entries.push(Entry::RunV1(RunV1 {
                 host: host.clone(),
-                what: "check".to_owned(),
+                what: what.to_owned(),
                 counts: report.counts,
                 milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             }));
@@ -260,7 +262,7 @@ impl Record {
         queries::changes(self.store.pool(), which, limit).await.named("read changes", self)
     }
 
-    /// The last runs on a host, the newest first.
+    /// The last whole runs on a host, the newest first.
     pub async fn runs(&self, host: &HostName, limit: u32) -> Result<Vec<Dated<RunV1>>, Error> {
         queries::runs(self.store.pool(), host, limit).await.named("read runs", self)
     }

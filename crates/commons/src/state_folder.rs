@@ -25,6 +25,19 @@ pub enum Error {
     Lock { path: PathBuf, source: io::Error },
 }
 
+impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoHome => Some("name a folder: `stead --state FOLDER …`".to_owned()),
+            Self::Foreign { .. } => {
+                Some("run as its owner, or name a folder of your own with `--state`".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
 /// The folder of one stead's keys and record; mode 0700.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateFolder {
@@ -84,6 +97,11 @@ impl StateFolder {
         self.path.join("node.sock")
     }
 
+    /// What the process that watches keeps locked.
+    pub fn lock(&self) -> PathBuf {
+        self.path.join("node.lock")
+    }
+
     /// The token with which a scraper may read `/metrics`: in `metrics.token`, made when missing.
     ///
     /// # Errors
@@ -115,7 +133,7 @@ impl StateFolder {
     /// # Errors
     /// If the lock's file cannot be made.
     pub fn watch(&self) -> Result<Option<Watch>, Error> {
-        let path = self.path.join("node.lock");
+        let path = self.lock();
         let lock = |source: io::Error| Error::Lock { path: path.clone(), source };
         let file =
             File::options().create(true).truncate(false).write(true).open(&path).map_err(lock)?;

@@ -13,6 +13,7 @@ pub mod units;
 pub mod upkeep;
 
 use crate::check::Check;
+use crate::entry::RunV1;
 
 /// Every check, in the order of the house's list.
 pub fn all() -> impl Iterator<Item = &'static Check> {
@@ -38,6 +39,23 @@ pub fn named(name: &str) -> Option<&'static Check> {
     all().find(|check| check.name == name)
 }
 
+/// So many names a partial run spells out.
+const NAMED: usize = 5;
+
+/// What a run of these checks is called: [`RunV1::WHOLE`] for all there are, else with their names.
+pub fn run_of(checks: &[&Check]) -> String {
+    let asked = |name| checks.iter().any(|check| check.name == name);
+    if all().all(|check| asked(check.name)) {
+        return RunV1::WHOLE.to_owned();
+    }
+    let names: Vec<&str> = checks.iter().take(NAMED).map(|check| check.name).collect();
+    let more = match checks.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{} {}{more}", RunV1::WHOLE, names.join(" "))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -56,5 +74,14 @@ mod tests {
             }
             assert!(!check.commands.is_empty(), "`{name}` names no command");
         }
+    }
+
+    #[test]
+    fn a_run_of_some_checks_is_never_taken_for_a_whole_one() {
+        let every: Vec<&Check> = all().collect();
+        assert_eq!(run_of(&every), RunV1::WHOLE);
+        let [first, second, ..] = every[..] else { panic!("there are checks") };
+        assert_eq!(run_of(&[first, second]), format!("check {} {}", first.name, second.name));
+        assert!(run_of(&every[1..]).ends_with(&format!(" and {} more", every.len() - 1 - NAMED)));
     }
 }

@@ -76,10 +76,15 @@ pub struct FactV1 {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunV1 {
     pub host: HostName,
-    /// What was run: `check`.
+    /// What was run: [`RunV1::WHOLE`], or `check` and the names of the only checks asked.
     pub what: String,
     pub counts: Counts,
     pub milliseconds: u64,
+}
+
+impl RunV1 {
+    /// A run of every check: only such a one tells how the host is.
+    pub const WHOLE: &str = "check";
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::with_causes;
+
 /// A fact that was observed, or the reason why it was not.
 ///
 /// A check over an unseen fact is [`Unknown`](crate::verdict::Verdict::Unknown), never a pass.
@@ -53,16 +55,7 @@ impl<T, E: std::error::Error> From<Result<T, E>> for Seen<T> {
     fn from(result: Result<T, E>) -> Self {
         match result {
             Ok(value) => Self::Seen(value),
-            Err(error) => {
-                let mut reason = error.to_string();
-                let mut source = error.source();
-                while let Some(cause) = source {
-                    reason.push_str(": ");
-                    reason.push_str(&cause.to_string());
-                    source = cause.source();
-                }
-                Self::Unseen(reason)
-            }
+            Err(error) => Self::Unseen(with_causes(&error)),
         }
     }
 }

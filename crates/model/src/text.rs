@@ -1,4 +1,7 @@
-//! Text from outside made safe to show.
+//! Text from outside made safe to show, and figures as a person writes them.
+
+use std::error::Error;
+use std::fmt::Display;
 
 /// Replaces what could harm a terminal or a reader by visible escapes, and cuts at `longest`
 /// characters with an ellipsis.
@@ -39,6 +42,29 @@ pub fn printable_bytes(bytes: &[u8], longest: usize) -> String {
     // No character takes more than four bytes: what lies beyond cannot be shown.
     let reach = bytes.len().min(longest.saturating_mul(4).saturating_add(4));
     printable(&String::from_utf8_lossy(&bytes[..reach]), longest)
+}
+
+/// Writes a count with its noun: `1 port`, `2 ports`.
+pub fn counted<N: Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+    let ending = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {noun}{ending}")
+}
+
+/// As [`counted`], for a noun whose plural takes more than an `s`: `1 process`, `2 processes`.
+pub fn counted_as<N: Display + PartialEq + From<u8>>(count: N, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == N::from(1) { one } else { many })
+}
+
+/// Writes an error and all its causes in one line: `cannot read the key: permission denied`.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }
 
 /// Writes a number of bytes with a binary unit: `1.5 GiB`.
@@ -103,6 +129,22 @@ mod tests {
         assert_eq!(span(3 * 86_400 + 4 * 3_600 + 5), "3 d 4 h");
         assert_eq!(span(3_605), "1 h");
         assert_eq!(moment(jiff::Timestamp::UNIX_EPOCH), "1970-01-01 00:00:00 UTC");
+    }
+
+    #[test]
+    fn one_is_singular_and_all_else_plural() {
+        assert_eq!(counted(1usize, "port"), "1 port");
+        assert_eq!(counted(0u64, "port"), "0 ports");
+        assert_eq!(counted_as(1u32, "process", "processes"), "1 process");
+        assert_eq!(counted_as(2u32, "process", "processes"), "2 processes");
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_causes() {
+        let error = "x = ".parse::<toml::Table>().expect_err("no value");
+        let error = crate::plan::error::Error::from(error);
+        assert!(with_causes(&error).contains("line 1"), "{error}");
+        assert_eq!(with_causes(&std::fmt::Error), std::fmt::Error.to_string());
     }
 
     proptest! {

@@ -18,12 +18,13 @@ use model::facts::Facts;
 use model::host_name::HostName;
 use model::reading::{Meter, Reading, Window};
 use model::seen::Seen;
+use model::text::with_causes;
 use tokio::sync::watch;
 
 use crate::home::Home;
 
-/// A host that was silent for so long may be in another state than its verdicts say.
-const STALE_SECONDS: i64 = 3_600;
+/// So long a host may be silent at least.
+const SILENCE_SECONDS: i64 = 3_600;
 /// The fact with the operating system's own name.
 const SYSTEM: &str = "machine.system";
 /// How many runs a host's page shows.
@@ -60,6 +61,7 @@ impl Latest {
 pub struct Process {
     pub version: &'static str,
     pub began: Timestamp,
+    /// Between two looks; zero for a process that answers without watching.
     pub period_seconds: u64,
     /// Where the page is served, without a token.
     pub url: Option<String>,
@@ -80,6 +82,12 @@ pub struct Answers {
 impl Answers {
     pub fn new(home: Arc<Home>, latest: Latest, process: Process, links: Option<Links>) -> Self {
         Self { home, latest, changes: watch::Sender::new(0), process, links }
+    }
+
+    /// Answers from the record alone, where no process watches.
+    pub fn alone(home: Home, version: &'static str) -> Self {
+        let process = Process { version, began: Timestamp::now(), period_seconds: 0, url: None };
+        Self::new(Arc::new(home), Latest::default(), process, None)
     }
 
     /// Tells everybody who listens that something has changed.
@@ -119,7 +127,7 @@ impl Answers {
             tier: plan.and_then(|plan| plan.tier),
             system: summary.fact.unwrap_or_default(),
             seen,
-            stale: seen.is_none_or(|seen| now.as_second() - seen.as_second() > STALE_SECONDS),
+            stale: stale(seen, now, self.process.period_seconds),
             counts: summary.counts,
             worst: summary.worst.into_iter().map(told_since).collect(),
         }
@@ -234,6 +242,8 @@ impl Answers {
     async fn status(&self) -> Result<view::status::Status, Refusal> {
         let now = Timestamp::now();
         let home = &self.home;
+        let logs = home.record.logs().await.map_err(failed)?;
+        let own = logs.iter().filter(|log| log.author == home.device);
         let size = std::fs::metadata(home.state.record()).map_or(0, |found| found.len());
         Ok(view::status::Status {
             at: now,
@@ -246,7 +256,7 @@ impl Answers {
             plan: home.plan.path().display().to_string(),
             state: home.state.path().display().to_string(),
             record_bytes: size,
-            entries: home.record.logs().await.map_err(failed)?.iter().map(|log| log.entries).sum(),
+            entries: own.map(|log| log.entries).sum(),
             last_run: self.runs(&home.host, 1).await?.pop(),
             period_seconds: self.process.period_seconds,
             url: self.process.url.clone(),
@@ -348,7 +358,29 @@ fn told(at: Timestamp, entry: Entry) -> Option<view::changes::Change> {
     }
 }
 
-#[allow(clippy::needless_pass_by_value)]
 fn failed(error: commons::error::Error) -> Refusal {
-    Refusal::Failed(error.to_string())
+    Refusal::Failed(with_causes(&error))
+}
+
+/// Whether a host was silent for so long that it may be in another state than its verdicts say: an
+/// hour, and longer where looks are further apart.
+fn stale(seen: Option<Timestamp>, now: Timestamp, period_seconds: u64) -> bool {
+    let patience = i64::try_from(period_seconds.saturating_mul(2)).unwrap_or(i64::MAX);
+    let patience = patience.max(SILENCE_SECONDS);
+    seen.is_none_or(|seen| now.as_second() - seen.as_second() > patience)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_stale_after_an_hour_or_two_missed_looks() {
+        let at = |second| Timestamp::from_second(second).expect("in range");
+        assert!(stale(None, at(0), 300));
+        assert!(!stale(Some(at(0)), at(3_600), 300));
+        assert!(stale(Some(at(0)), at(3_601), 300));
+        assert!(!stale(Some(at(0)), at(14_000), 7_200), "it looks every two hours");
+        assert!(!stale(Some(at(900)), at(0), 300), "a clock that was set back ages nothing");
+    }
 }

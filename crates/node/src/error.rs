@@ -14,6 +14,12 @@ pub enum Error {
     Folder { source: io::Error },
     #[error("the system gives no random bytes")]
     Random { source: getrandom::Error },
+    #[error("there is no stead in `{path}`")]
+    Absent { path: PathBuf },
+    #[error("another process keeps `{path}` locked and does not listen")]
+    Held { path: PathBuf },
+    #[error("the process that watches does not answer")]
+    Silent { source: api::error::Error },
     #[error("the plan vanished while it was opened")]
     Vanished,
     #[error(transparent)]
@@ -32,4 +38,27 @@ pub enum Error {
     Public { address: SocketAddr },
     #[error("cannot make a link to the page")]
     Link { source: web::Error },
+}
+
+impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoHome => Some("name a folder: `stead --dir FOLDER …`".to_owned()),
+            Self::Absent { .. } => Some("`stead up` makes one".to_owned()),
+            Self::Held { path } => {
+                Some(format!("`fuser -v {}` says which process", path.display()))
+            }
+            Self::Public { .. } => {
+                Some("from elsewhere, `ssh -L 7833:127.0.0.1:7833 HOST` brings it here".to_owned())
+            }
+            Self::Socket { .. } => Some(
+                "a socket's path has at most 107 bytes: `--state FOLDER` names another".to_owned(),
+            ),
+            Self::Plan(error) => error.hint(),
+            Self::State(error) => error.hint(),
+            Self::Record(error) => error.hint(),
+            _ => None,
+        }
+    }
 }

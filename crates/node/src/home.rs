@@ -3,20 +3,37 @@
 //! Leaves out what is observed and shown.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use api::client::Client;
 use commons::git;
 use commons::identity::Identity;
 use commons::plan_folder::PlanFolder;
 use commons::record::Record;
-use commons::state_folder::StateFolder;
+use commons::state_folder::{StateFolder, Watch};
 use model::host_name::HostName;
 use model::member_name::MemberName;
 use model::plan::draft;
 use model::plan::host::{HostPlan, Listen};
 use model::plan::member::{Device, MemberPlan};
 use model::plan::stead::{Retention, SteadId, SteadPlan, Tier};
+use tokio::time::{Instant, sleep};
 
 use crate::error::Error;
+
+/// How long somebody else's look may keep this process from watching.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How long to wait before the lock is asked for again.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// Whose turn it is to watch.
+#[derive(Debug)]
+pub enum Turn {
+    /// Ours, for as long as this is held.
+    Ours(Watch),
+    /// Another process's, which answers.
+    Theirs(Client),
+}
 
 /// Where a stead is looked for, and who asks.
 #[derive(Clone, Debug)]
@@ -154,6 +171,15 @@ impl Address {
         }))
     }
 
+    /// Opens the stead that is meant.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] if there is none; else as [`Address::open`].
+    pub async fn home(&self) -> Result<Home, Error> {
+        let path = self.plan_path()?;
+        self.open(&path).await?.ok_or(Error::Absent { path })
+    }
+
     /// Adds this host to a plan that does not know it yet.
     ///
     /// # Errors
@@ -166,6 +192,48 @@ impl Address {
         let mut host = HostPlan::new(self.host.clone());
         host.listen = listen;
         Ok(plan.add(&draft::host(&host), &self.author())?)
+    }
+}
+
+impl Home {
+    /// A connection to the process that watches; `None` where none does.
+    ///
+    /// # Errors
+    /// If there is one that cannot be reached.
+    pub async fn watcher(&self) -> Result<Option<Client>, api::error::Error> {
+        match Client::connect(&self.state.socket()).await {
+            Ok(client) => Ok(Some(client)),
+            Err(error) if error.is_absent() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Becomes the process that watches, or finds the one that does.
+    ///
+    /// Whoever holds the lock may just be looking, as `stead check` does, or be about to listen:
+    /// then this waits for as long as a look may take, and tells `waiting` so, once.
+    ///
+    /// # Errors
+    /// If the lock cannot be asked for, or is held all the time by a process that does not answer.
+    pub async fn watch(&self, waiting: impl FnOnce()) -> Result<Turn, Error> {
+        let until = Instant::now() + PATIENCE;
+        let mut waiting = Some(waiting);
+        loop {
+            if let Some(watch) = self.state.watch()? {
+                return Ok(Turn::Ours(watch));
+            }
+            match self.watcher().await {
+                Ok(Some(client)) => return Ok(Turn::Theirs(client)),
+                Ok(None) if Instant::now() < until => {
+                    if let Some(waiting) = waiting.take() {
+                        waiting();
+                    }
+                    sleep(AGAIN).await;
+                }
+                Ok(None) => return Err(Error::Held { path: self.state.lock() }),
+                Err(source) => return Err(Error::Silent { source }),
+            }
+        }
     }
 }
 

@@ -79,10 +79,9 @@ impl Look {
         checks: &[&'static Check],
         seen: &(dyn Fn(&'static str) + Send + Sync),
     ) -> Result<Report, Error> {
-        let now = Timestamp::now();
         let Some(home) = &self.home else {
             let facts = self.observer.observe(None, seen).await;
-            let history = History::default();
+            let (history, now) = (History::default(), Timestamp::now());
             let scene = Scene { facts: &facts, history: &history, plan: None, now };
             return Ok(Report::of(checks.iter().copied(), &scene));
         };
@@ -92,6 +91,7 @@ impl Look {
         let plan = home.plan.host(&home.host)?;
         let facts = self.observer.observe(plan.as_ref(), seen).await;
         let history = home.record.history(&home.host, &Reach::CHECKS).await?;
+        let now = Timestamp::now();
         let scene = Scene { facts: &facts, history: &history, plan: plan.as_ref(), now };
         Ok(Report::of(checks.iter().copied(), &scene))
     }
@@ -139,7 +139,8 @@ pub async fn record(
     let history = home.record.history(&home.host, &Reach::CHECKS).await?;
     let scene = Scene { facts: &facts, history: &history, plan, now };
     let report = Report::of(checks.iter().copied(), &scene);
-    let changes = home.record.judge(&home.host, &report, now, began.elapsed()).await?;
+    let what = model::checks::run_of(checks);
+    let changes = home.record.judge(&home.host, &report, &what, now, began.elapsed()).await?;
     home.record.observe(&home.host, &facts.lines(), now).await?;
     home.record.compact(&home.host, now, &home.stead.retention).await?;
     let kept = serde_json::to_vec(observer.kept()).map_err(|source| Error::Keep { source })?;

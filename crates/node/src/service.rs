@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use api::answer::Answer;
 use jiff::Timestamp;
+use model::text::with_causes;
 use tokio::net::{TcpListener, UnixListener};
 use web::Doors;
 
@@ -62,7 +63,7 @@ impl Service {
         let links = page.as_ref().map(|(_, doors)| {
             let doors = doors.clone();
             let links: crate::answers::Links =
-                Arc::new(move || doors.link().map_err(|e| e.to_string()));
+                Arc::new(move || doors.link().map_err(|error| with_causes(&error)));
             links
         });
         let answers = Arc::new(Answers::new(Arc::clone(home), latest, process, links));

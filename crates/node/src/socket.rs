@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::answer::Answer;
+use api::refusal::Refusal;
 use api::wire::{self, LONGEST_ANSWER, LONGEST_REQUEST, Outcome, Question};
+use model::text::with_causes;
 use tokio::io::BufReader;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
@@ -58,11 +60,18 @@ async fn talk(stream: UnixStream, answer: &dyn Answer) -> Result<(), api::error:
     while let Ok(question) =
         timeout(SILENCE, wire::read::<Question>(&mut reader, LONGEST_REQUEST)).await
     {
-        let Some(Question { request }) = question? else { break };
-        let outcome: Outcome = answer.ask(request).await;
+        let (outcome, last): (Outcome, bool) = match question {
+            Ok(Some(Question { request })) => (answer.ask(request).await, false),
+            Ok(None) => break,
+            // Where the next question begins in what follows, nobody can tell: this was the last.
+            Err(error) => (Err(Refusal::Bad(with_causes(&error))), true),
+        };
         match timeout(SILENCE, wire::write(&mut writer, &outcome, LONGEST_ANSWER)).await {
             Ok(written) => written?,
             Err(_) => break,
+        }
+        if last {
+            break;
         }
     }
     Ok(())

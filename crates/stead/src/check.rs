@@ -1,6 +1,9 @@
 //! `stead check`: run, list, explain.
 
+use std::collections::BTreeSet;
+
 use model::check::Check;
+use model::report::Report;
 use node::home::Address;
 use node::look::Look;
 use serde::Serialize;
@@ -10,7 +13,7 @@ use crate::cli::{self, CheckCommand};
 use crate::{output, report_text};
 
 /// A check fails.
-pub const UNHEALTHY: u8 = 3;
+const UNHEALTHY: u8 = 3;
 
 /// A check as `--json` shows it.
 #[derive(Serialize)]
@@ -46,7 +49,9 @@ async fn ask(address: &Address, arguments: &cli::Check) -> anyhow::Result<u8> {
     let checks = if arguments.names.is_empty() {
         model::checks::all().collect()
     } else {
-        arguments.names.iter().map(|name| named(name)).collect::<anyhow::Result<Vec<_>>>()?
+        // Named twice, asked once.
+        let names: BTreeSet<&String> = arguments.names.iter().collect();
+        names.into_iter().map(|name| named(name)).collect::<anyhow::Result<Vec<_>>>()?
     };
     let bar = Bar::new();
     let report = Look::open(address).await?.report(&checks, &|part| bar.seen(part)).await?;
@@ -57,7 +62,12 @@ async fn ask(address: &Address, arguments: &cli::Check) -> anyhow::Result<u8> {
         let all = arguments.all || !arguments.names.is_empty();
         output::print(&report_text::report(&report, all))?;
     }
-    Ok(if report.counts.fail > 0 { UNHEALTHY } else { 0 })
+    Ok(exit_code(&report))
+}
+
+/// How a program ends that asked checks.
+pub const fn exit_code(report: &Report) -> u8 {
+    if report.counts.fail > 0 { UNHEALTHY } else { 0 }
 }
 
 fn named(name: &str) -> anyhow::Result<&'static Check> {

@@ -1,12 +1,11 @@
 //! `stead logs digest`: the journal folded to templates.
 
-use api::client::Client;
 use api::request::Request;
 use api::view::digest;
 use jiff::Timestamp;
 use model::facts::logs::{Digest, Novelty, Template, priority};
 use model::seen::Seen;
-use model::text::span;
+use model::text::{counted, span};
 use node::home::Address;
 use node::look::Look;
 
@@ -40,19 +39,13 @@ pub async fn digest(address: &Address, arguments: &LogsDigest) -> anyhow::Result
 async fn watched(address: &Address) -> anyhow::Result<Option<Seen<Digest>>> {
     let Ok(path) = address.plan_path() else { return Ok(None) };
     let Some(home) = address.open(&path).await? else { return Ok(None) };
-    let mut client = match Client::connect(&home.state.socket()).await {
-        Ok(client) => client,
-        Err(error) if error.is_absent() => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
+    let Some(mut client) = home.watcher().await? else { return Ok(None) };
     let view: digest::Digest = client.view(Request::Digest { host: home.host }).await?;
     Ok(Some(view.digest))
 }
 
 /// A line for each template, and what was not read.
 fn text(digest: &Digest, now: Timestamp, width: usize) -> String {
-    let ago =
-        |then: Timestamp| span(u64::try_from(now.as_second() - then.as_second()).unwrap_or(0));
     let mut text = String::new();
     for template in &digest.templates {
         text.push_str(&format!(
@@ -60,17 +53,17 @@ fn text(digest: &Digest, now: Timestamp, width: usize) -> String {
             template.count,
             priority(template.priority),
             template.source,
-            ago(template.first),
-            ago(template.last),
+            output::ago(template.first, now),
+            output::ago(template.last, now),
             news(template),
         ));
         text.push_str(&output::wrap(&template.sample, 11, width));
     }
     text.push_str(&format!(
-        "{} templates shown of {} known; {} lines read in all\n",
-        digest.templates.len(),
+        "{} shown of {} known; {} read in all\n",
+        counted(digest.templates.len(), "template"),
         digest.known,
-        digest.lines_in_all
+        counted(digest.lines_in_all, "line")
     ));
     if let Some(behind) = digest.behind_seconds {
         text.push_str(&format!("not read yet: the last {}\n", span(behind)));

@@ -3,6 +3,8 @@
 use std::io::{self, ErrorKind, Write};
 
 use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
+use model::text::span;
 use model::verdict::Verdict;
 
 /// Prints a result. A reader that has gone away, as `head` does, is no error.
@@ -36,6 +38,11 @@ pub fn verdict(verdict: Verdict, width: usize) -> String {
     };
     let style = Style::new().bold().fg_color(Some(colour.into()));
     format!("{style}{verdict:width$}{style:#}")
+}
+
+/// How long before `now` something was, `0 s` if it is yet to come.
+pub fn ago(then: Timestamp, now: Timestamp) -> String {
+    span(u64::try_from(now.as_second() - then.as_second()).unwrap_or(0))
 }
 
 /// How wide the text may be.

@@ -3,6 +3,7 @@
 use commons::record::rows::{Content, Stored, Verified};
 use jiff::Timestamp;
 use model::entry::Entry;
+use model::text::counted;
 use node::home::{Address, Home};
 use serde::Serialize;
 
@@ -34,10 +35,7 @@ struct Walked {
 }
 
 pub async fn run(address: &Address, command: &Record) -> anyhow::Result<u8> {
-    let path = address.plan_path()?;
-    let Some(home) = address.open(&path).await? else {
-        anyhow::bail!("there is no stead in {}; `stead up` makes one", path.display());
-    };
+    let home = address.home().await?;
     match command {
         Record::List { limit, json } => list(&home, *limit, json.json).await,
         Record::Verify(json) => verify(&home, json.json).await,
@@ -101,8 +99,8 @@ fn line(stored: &Stored) -> String {
         }
         Content::Entry(Entry::ReadingsV1(entry)) => {
             format!(
-                "readings of {} meters, {} s a window",
-                entry.meters.len(),
+                "readings of {}, {} s a window",
+                counted(entry.meters.len(), "meter"),
                 entry.window_seconds
             )
         }

@@ -1,14 +1,11 @@
 //! `stead status`: every host at a glance, and whether anybody watches.
 
-use std::sync::Arc;
-
 use api::answer::Answer;
-use api::client::Client;
 use api::request::Request;
 use api::view::overview::{Line, Overview};
 use api::view::status::Status;
 use jiff::Timestamp;
-use node::answers::{Answers, Latest, Process};
+use node::answers::Answers;
 use node::home::{Address, Home};
 use serde::Serialize;
 
@@ -24,10 +21,7 @@ struct Both {
 }
 
 pub async fn run(address: &Address, json: &Json) -> anyhow::Result<u8> {
-    let path = address.plan_path()?;
-    let Some(home) = address.open(&path).await? else {
-        anyhow::bail!("there is no stead in {}; `stead up` makes one", path.display());
-    };
+    let home = address.home().await?;
     let both = ask(home).await?;
     if json.json {
         output::json(&both)?;
@@ -39,23 +33,16 @@ pub async fn run(address: &Address, json: &Json) -> anyhow::Result<u8> {
 
 /// Asks the process that watches; where there is none, the record itself.
 async fn ask(home: Home) -> anyhow::Result<Both> {
-    match Client::connect(&home.state.socket()).await {
-        Ok(mut client) => Ok(Both {
+    match home.watcher().await? {
+        Some(mut client) => Ok(Both {
             overview: client.view(Request::Overview).await?,
             watcher: Some(client.view(Request::Status).await?),
         }),
-        Err(error) if error.is_absent() => {
-            let process = Process {
-                version: env!("CARGO_PKG_VERSION"),
-                began: Timestamp::now(),
-                period_seconds: 0,
-                url: None,
-            };
-            let answers = Answers::new(Arc::new(home), Latest::default(), process, None);
+        None => {
+            let answers = Answers::alone(home, env!("CARGO_PKG_VERSION"));
             let overview = Overview::try_from(answers.ask(Request::Overview).await?)?;
             Ok(Both { overview, watcher: None })
         }
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -87,9 +74,8 @@ fn host(line: &Line, now: Timestamp) -> String {
     let seen = line.seen.map_or_else(
         || "never seen".to_owned(),
         |seen| {
-            let ago = u64::try_from(now.as_second() - seen.as_second()).unwrap_or(0);
             let stale = if line.stale { ", which is long" } else { "" };
-            format!("seen {} ago{stale}", model::text::span(ago))
+            format!("seen {} ago{stale}", output::ago(seen, now))
         },
     );
     let mut text = format!(

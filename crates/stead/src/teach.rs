@@ -47,21 +47,25 @@ pub fn man() -> anyhow::Result<u8> {
 
 /// What a user can do about an error, where there is something.
 pub fn hint(error: &anyhow::Error) -> Option<String> {
-    use commons::plan_error::Error as Plan;
-    use node::error::Error as Node;
-    for cause in error.chain() {
-        if let Some(Node::Plan(plan)) = cause.downcast_ref::<Node>() {
-            return match plan {
-                Plan::Occupied { .. } => {
-                    Some("name another folder: `stead --dir FOLDER up`".to_owned())
-                }
-                Plan::Refused { path, .. } => Some(format!(
-                    "mend {}; `git log -p` in its folder shows what it was",
-                    path.display()
-                )),
-                _ => None,
-            };
+    error.chain().find_map(|cause| {
+        cause
+            .downcast_ref::<node::error::Error>()
+            .map(node::error::Error::hint)
+            .or_else(|| cause.downcast_ref().map(commons::error::Error::hint))
+            .flatten()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_mended_carries_its_hint_through_the_layers() {
+        let key = || commons::error::Error::OpenKey { path: "/k".into(), mode: 0o644 };
+        for error in [anyhow::Error::new(key()), node::error::Error::from(key()).into()] {
+            assert!(hint(&error).is_some_and(|hint| hint.starts_with("`chmod 600 /k`")), "{error}");
         }
+        assert_eq!(hint(&anyhow::anyhow!("x")), None);
     }
-    None
 }

@@ -12,16 +12,16 @@ use host::observer::Observer;
 use model::entry::VerdictV1;
 use model::facts::Facts;
 use model::plan::host::Listen;
-use model::report::Report;
+use model::text::with_causes;
 use node::answers::Latest;
-use node::home::{Address, Home};
+use node::home::{Address, Home, Turn};
 use node::look;
 use node::service::Service;
 use node::watcher::{Event, Watcher};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::bar::Bar;
-use crate::check::UNHEALTHY;
+use crate::check::exit_code;
 use crate::cli::Up;
 use crate::{output, report_text};
 
@@ -72,7 +72,10 @@ async fn found(address: &Address, arguments: &Up) -> anyhow::Result<u8> {
         home.device.get(..16).unwrap_or(&home.device)
     ));
     history(&outcome);
-    let Some(_watch) = home.state.watch()? else { anyhow::bail!("another `stead up` was faster") };
+    let _watch = match home.watch(waiting).await? {
+        Turn::Ours(watch) => watch,
+        Turn::Theirs(client) => return already(client).await,
+    };
     let plan = home.plan.host(&home.host)?;
     let checks: Vec<_> = model::checks::all().collect();
     let sight = look::record(&home, &observer, plan.as_ref(), facts, &checks, began).await?;
@@ -88,7 +91,10 @@ async fn resume(address: &Address, arguments: &Up, home: Home) -> anyhow::Result
         ))?;
         return Ok(0);
     }
-    let Some(_watch) = home.state.watch()? else { return already(&home).await };
+    let _watch = match home.watch(waiting).await? {
+        Turn::Ours(watch) => watch,
+        Turn::Theirs(client) => return already(client).await,
+    };
     output::say(&format!(
         "Resuming the stead `{}` in {}.\n",
         home.stead.name,
@@ -130,9 +136,12 @@ fn history(outcome: &git::Outcome) {
     }
 }
 
+fn waiting() {
+    output::say("Another stead process is looking just now; waiting for it.");
+}
+
 /// Somebody watches already: give a fresh link to their page.
-async fn already(home: &Home) -> anyhow::Result<u8> {
-    let mut client = Client::connect(&home.state.socket()).await?;
+async fn already(mut client: Client) -> anyhow::Result<u8> {
     match client.view::<Link>(Request::Link).await {
         Ok(link) => output::print(&format!(
             "`stead up` runs already. Its page, for this machine, once: {}\n",
@@ -153,7 +162,7 @@ async fn show(
     output::print(&report_text::report(&sight.report, false))?;
     if arguments.once {
         let _ = home.record.close().await;
-        return Ok(healthy(&sight.report));
+        return Ok(exit_code(&sight.report));
     }
     let home = Arc::new(home);
     let latest = Latest::default();
@@ -162,20 +171,18 @@ async fn show(
     let page = (!arguments.no_page).then_some(arguments.listen);
     let version = env!("CARGO_PKG_VERSION");
     let service = Service::open(&home, latest.clone(), page, period, version).await?;
+    // Before anybody is told that there is something to end.
+    let end = ended()?;
     if let Some(url) = service.link()? {
         output::print(&format!("\nThe page, for this machine, once: {url}\n"))?;
         output::say("`stead link` gives another.");
     }
     output::say(&format!("Watching, every {} min. Ctrl-C ends.", arguments.every));
     let watcher = Watcher::new(Arc::clone(&home), observer, latest);
-    service.run(watcher, tell, ended()?).await;
+    service.run(watcher, tell, end).await;
     home.record.close().await;
     output::say("Ended; all is recorded.");
     Ok(0)
-}
-
-const fn healthy(report: &Report) -> u8 {
-    if report.counts.fail > 0 { UNHEALTHY } else { 0 }
 }
 
 /// Ready at Ctrl-C, or when a service manager or a closing terminal asks to end.
@@ -197,7 +204,11 @@ fn tell(event: Event) {
     match event {
         Event::Changed(changes) => changes.iter().for_each(|change| output::say(&changed(change))),
         Event::Failed(error) => {
-            output::say(&format!("error: this look failed, the next one may not: {error}"));
+            let told = with_causes(&error);
+            output::say(&format!("error: this look failed, the next one may not: {told}"));
+            if let Some(hint) = error.hint() {
+                output::say(&format!("hint: {hint}"));
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ pub struct Summary {
     pub counts: Counts,
     /// The worst verdicts that are no pass, the worst first.
     pub worst: Vec<Standing>,
-    /// When checks last ran.
+    /// When all checks last ran.
     pub run: Option<Timestamp>,
     /// The fact that was asked for.
     pub fact: Option<String>,

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use commons::record::rows::{Content, Which};
-use model::entry::Entry;
+use model::entry::{Entry, RunV1};
 use model::report::{Counts, Report};
 use model::verdict::{Finding, Verdict};
 
@@ -29,12 +29,12 @@ async fn a_verdict_is_an_entry_only_when_it_changes() {
         ("disk", Finding::fail("/", "99 %").fix("rm")),
         ("time", Finding::pass("host", "ok")),
     ]);
-    let told = record.judge(&host(), &full, at(100), TOOK).await.expect("judged");
+    let told = record.judge(&host(), &full, RunV1::WHOLE, at(100), TOOK).await.expect("judged");
     assert_eq!(told.len(), 2);
 
     let fuller =
         report(&[("disk", Finding::fail("/", "99.5 %")), ("time", Finding::pass("host", "ok"))]);
-    let told = record.judge(&host(), &fuller, at(200), TOOK).await.expect("judged");
+    let told = record.judge(&host(), &fuller, RunV1::WHOLE, at(200), TOOK).await.expect("judged");
     assert_eq!(told, []);
     let standings = record.standings(Some(&host())).await.expect("read");
     assert_eq!(standings.len(), 2);
@@ -43,7 +43,7 @@ async fn a_verdict_is_an_entry_only_when_it_changes() {
     assert_eq!(standings[0].since, at(100), "it stands since it changed");
 
     let mended = report(&[("disk", Finding::pass("host", "3 mounts, all roomy"))]);
-    let told = record.judge(&host(), &mended, at(300), TOOK).await.expect("judged");
+    let told = record.judge(&host(), &mended, "check disk", at(300), TOOK).await.expect("judged");
     assert_eq!(told.len(), 2);
     assert_eq!((told[1].before, told[1].after), (Some(Verdict::Fail), None));
     let standings = record.standings(None).await.expect("read");
@@ -54,8 +54,11 @@ async fn a_verdict_is_an_entry_only_when_it_changes() {
     let changes = record.changes(&of_root, 10).await.expect("read");
     assert_eq!(changes.iter().map(|change| change.at).collect::<Vec<_>>(), [at(300), at(100)]);
     let runs = record.runs(&host(), 2).await.expect("read");
-    assert_eq!(runs.len(), 2);
-    assert_eq!((runs[0].at, runs[0].entry.milliseconds), (at(300), 750));
+    let whole: Vec<_> = runs.iter().map(|run| (run.at, run.entry.milliseconds)).collect();
+    assert_eq!(whole, [(at(200), 750), (at(100), 750)], "a partial run is no look at the host");
+    let stored = record.entries(1, None).await.expect("read");
+    let Content::Entry(Entry::RunV1(partial)) = &stored[0].content else { panic!("a run") };
+    assert_eq!(partial.what, "check disk");
     assert_eq!(record.hosts().await.expect("read"), [host()]);
 }
 
@@ -88,7 +91,10 @@ async fn a_clock_that_goes_backwards_changes_no_order() {
         (10, Finding::warn("x", "")),
         (-5, Finding::pass("x", "")),
     ] {
-        record.judge(&host(), &report(&[("c", verdict)]), at(second), TOOK).await.expect("judged");
+        record
+            .judge(&host(), &report(&[("c", verdict)]), RunV1::WHOLE, at(second), TOOK)
+            .await
+            .expect("judged");
     }
     let standings = record.standings(None).await.expect("read");
     assert_eq!(standings[0].finding.verdict, Verdict::Pass, "the last in the log holds");
@@ -111,7 +117,7 @@ async fn a_record_opens_again_with_all_that_was_in_it() {
     let place = Place::new();
     let record = place.open().await;
     record
-        .judge(&host(), &report(&[("c", Finding::fail("x", ""))]), at(1), TOOK)
+        .judge(&host(), &report(&[("c", Finding::fail("x", ""))]), RunV1::WHOLE, at(1), TOOK)
         .await
         .expect("ok");
     record.keep("memory", b"abc").await.expect("kept");
@@ -142,7 +148,7 @@ async fn what_is_asked_of_a_record_can_be_asked_from_any_task() {
             let record = record.clone();
             tokio::spawn(async move {
                 let finding = Finding::fail(format!("x{number}"), "");
-                record.judge(&host(), &report(&[("c", finding)]), at(1), TOOK).await
+                record.judge(&host(), &report(&[("c", finding)]), RunV1::WHOLE, at(1), TOOK).await
             })
         })
         .collect();
@@ -165,8 +171,8 @@ async fn a_summary_says_what_the_whole_does() {
         ("b", Finding::fail("x", "bad").fix("mend")),
         ("c", Finding::unknown("host", "dark")),
     ]);
-    record.judge(&host(), &mixed, at(1), TOOK).await.expect("judged");
-    record.judge(&host(), &mixed, at(2), TOOK).await.expect("judged");
+    record.judge(&host(), &mixed, RunV1::WHOLE, at(1), TOOK).await.expect("judged");
+    record.judge(&host(), &mixed, RunV1::WHOLE, at(2), TOOK).await.expect("judged");
     let system = BTreeMap::from([("system".to_owned(), "Debian".to_owned())]);
     record.observe(&other, &system, at(3)).await.expect("observed");
     let summaries = record.summaries(2, "system").await.expect("read");

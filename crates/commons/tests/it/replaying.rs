@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use commons::record::Record;
 use commons::record::rows::{Reach, Which};
+use model::entry::RunV1;
 use model::plan::stead::Retention;
 use model::reading::{Meter, Reading, Window};
 use model::report::{Counts, Report};
@@ -71,7 +72,10 @@ async fn play(steps: Vec<Step>, retention: Retention) -> (Record, Place, Vec<(u6
                 let counts = Counts::of(&findings);
                 let report = Report { at: at(clock), counts, findings };
                 let took = Duration::from_millis(5);
-                record.judge(&host(), &report, at(clock), took).await.expect("judged");
+                record
+                    .judge(&host(), &report, RunV1::WHOLE, at(clock), took)
+                    .await
+                    .expect("judged");
             }
             Step::Observe(lines) => {
                 record.observe(&host(), &lines, at(clock)).await.expect("observed");

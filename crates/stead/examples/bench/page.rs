@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use host::observer::Observer;
 use jiff::Timestamp;
+use model::entry::RunV1;
 use model::host_name::HostName;
 use model::member_name::MemberName;
 use model::report::{Counts, Report};
@@ -98,7 +99,7 @@ async fn fill(home: &Home, number: u32) -> anyhow::Result<()> {
         }
     }
     let report = Report { at: now, counts: Counts::of(&findings), findings };
-    home.record.judge(&host, &report, now, Duration::from_millis(400)).await?;
+    home.record.judge(&host, &report, RunV1::WHOLE, now, Duration::from_millis(400)).await?;
     let facts = (0..300).map(|place| (format!("packages.package-{place}"), format!("1.{place}-1")));
     let system = ("machine.system".to_owned(), "Debian GNU/Linux 12 (bookworm)".to_owned());
     home.record.observe(&host, &facts.chain([system]).collect(), now).await?;
