@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use api::answer::{Answer, Asking};
 use api::refusal::Refusal;
@@ -25,6 +26,8 @@ use crate::home::Home;
 
 /// So long a host may be silent at least.
 const SILENCE_SECONDS: i64 = 3_600;
+/// So long an overview is shown again.
+const OVERVIEW: Duration = Duration::from_secs(5);
 /// The fact with the operating system's own name.
 const SYSTEM: &str = "machine.system";
 /// How many runs a host's page shows.
@@ -77,11 +80,14 @@ pub struct Answers {
     changes: watch::Sender<u64>,
     process: Process,
     links: Option<Links>,
+    /// The overview as it was made last, and when.
+    made: Mutex<Option<(Instant, Overview)>>,
 }
 
 impl Answers {
     pub fn new(home: Arc<Home>, latest: Latest, process: Process, links: Option<Links>) -> Self {
-        Self { home, latest, changes: watch::Sender::new(0), process, links }
+        let changes = watch::Sender::new(0);
+        Self { home, latest, changes, process, links, made: Mutex::default() }
     }
 
     /// Answers from the record alone, where no process watches.
@@ -92,11 +98,19 @@ impl Answers {
 
     /// Tells everybody who listens that something has changed.
     pub fn changed(&self) {
+        *self.made.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.changes.send_modify(|number| *number += 1);
     }
 
+    /// All hosts; made anew when something was recorded, and every few seconds, since the plan
+    /// may have been edited and hosts grow stale.
     async fn overview(&self) -> Result<Overview, Refusal> {
         let now = Timestamp::now();
+        if let Some((when, overview)) = &*self.made.lock().unwrap_or_else(PoisonError::into_inner)
+            && when.elapsed() < OVERVIEW
+        {
+            return Ok(Overview { at: now, ..overview.clone() });
+        }
         let summaries = self.summaries().await?;
         let mut overview = Overview {
             stead: self.home.stead.name.clone(),
@@ -105,6 +119,8 @@ impl Answers {
             hosts: summaries.into_iter().map(|summary| self.line(summary, now)).collect(),
         };
         overview.sort();
+        let made = Some((Instant::now(), overview.clone()));
+        *self.made.lock().unwrap_or_else(PoisonError::into_inner) = made;
         Ok(overview)
     }
 
