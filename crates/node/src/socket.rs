@@ -44,7 +44,7 @@ pub(crate) async fn serve(listener: UnixListener, answer: Arc<dyn Answer>) {
                 let answer = Arc::clone(&answer);
                 tokio::spawn(async move {
                     // A client that breaks off is its own affair.
-                    let _ = talk(stream, &*answer).await;
+                    let _ = talk(stream, &*answer, SILENCE).await;
                     drop(place);
                 });
             }
@@ -54,11 +54,16 @@ pub(crate) async fn serve(listener: UnixListener, answer: Arc<dyn Answer>) {
     }
 }
 
-async fn talk(stream: UnixStream, answer: &dyn Answer) -> Result<(), api::error::Error> {
+/// Answers one client until it hangs up, says what cannot be read, or is silent for too long.
+async fn talk(
+    stream: UnixStream,
+    answer: &dyn Answer,
+    silence: Duration,
+) -> Result<(), api::error::Error> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     while let Ok(question) =
-        timeout(SILENCE, wire::read::<Question>(&mut reader, LONGEST_REQUEST)).await
+        timeout(silence, wire::read::<Question>(&mut reader, LONGEST_REQUEST)).await
     {
         let (outcome, last): (Outcome, bool) = match question {
             Ok(Some(Question { request })) => (answer.ask(request).await, false),
@@ -66,7 +71,7 @@ async fn talk(stream: UnixStream, answer: &dyn Answer) -> Result<(), api::error:
             // Where the next question begins in what follows, nobody can tell: this was the last.
             Err(error) => (Err(Refusal::Bad(with_causes(&error))), true),
         };
-        match timeout(SILENCE, wire::write(&mut writer, &outcome, LONGEST_ANSWER)).await {
+        match timeout(silence, wire::write(&mut writer, &outcome, LONGEST_ANSWER)).await {
             Ok(written) => written?,
             Err(_) => break,
         }
@@ -75,4 +80,69 @@ async fn talk(stream: UnixStream, answer: &dyn Answer) -> Result<(), api::error:
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use api::answer::Asking;
+    use api::client::Client;
+    use api::request::Request;
+    use api::view::link::Link;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::watch;
+
+    use super::*;
+
+    /// Has a link for everybody.
+    struct Linking;
+
+    impl Answer for Linking {
+        fn ask(&self, _: Request) -> Asking<'_> {
+            Box::pin(async { Ok(Link { url: "http://x/".to_owned() }.into()) })
+        }
+
+        fn changes(&self) -> watch::Receiver<u64> {
+            watch::Sender::new(0).subscribe()
+        }
+    }
+
+    /// What the node sends to who says this and then no more, until it hangs up.
+    async fn heard(said: &[u8], silence: Duration) -> String {
+        let (mut ours, theirs) = UnixStream::pair().expect("two ends");
+        let talked = tokio::spawn(async move { talk(theirs, &Linking, silence).await });
+        // The node may hang up before it has read all of a long line.
+        let _ = ours.write_all(said).await;
+        let mut heard = Vec::new();
+        let _ = ours.read_to_end(&mut heard).await;
+        talked.await.expect("no panic").expect("ended well");
+        String::from_utf8(heard).expect("text")
+    }
+
+    #[tokio::test]
+    async fn what_is_no_question_is_refused_and_ends_the_talk() {
+        let garbage = heard(b"GET / HTTP/1.1\n{\"ask\":\"link\"}\n", SILENCE).await;
+        assert!(garbage.starts_with("{\"Err\":{\"refusal\":\"bad\""), "{garbage}");
+        assert_eq!(garbage.lines().count(), 1, "what follows is not answered");
+        let long = heard(&vec![b'x'; LONGEST_REQUEST + 1], SILENCE).await;
+        assert!(long.contains("longer than"), "{long}");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_stops_in_the_middle_is_let_go() {
+        assert_eq!(heard(b"{\"ask\":", Duration::from_millis(20)).await, "");
+    }
+
+    #[tokio::test]
+    async fn a_silent_client_keeps_nobody_else_waiting_and_a_dead_socket_is_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("node.sock");
+        drop(bind(&path).expect("the first"));
+        let listener = bind(&path).expect("what a killed process left is in nobody's way");
+        let serving = tokio::spawn(serve(listener, Arc::new(Linking)));
+        let _silent = UnixStream::connect(&path).await.expect("connected");
+        let mut client = Client::connect(&path).await.expect("connected");
+        let link: Link = client.view(Request::Link).await.expect("answered");
+        assert_eq!(link.url, "http://x/");
+        serving.abort();
+    }
 }
