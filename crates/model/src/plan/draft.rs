@@ -73,6 +73,7 @@ pub fn host(plan: &HostPlan) -> Draft {
     if let Some(tier) = &plan.tier {
         text.push_str(&format!("tier = {}\n", quoted(tier)));
     }
+    text.push_str(NETWORKS);
     match plan.listen.as_deref() {
         None => text.push_str(
             "\n# What may be reached from other machines. Nobody has said yet, so `stead check` cannot judge it:\n\
@@ -106,6 +107,12 @@ fn listening(listen: &Listen) -> String {
     text
 }
 
+/// What must stand before any table, as all of a TOML file's own keys must; commented out.
+const NETWORKS: &str = r#"
+# Networks from which a database may be reached, besides this machine:
+# private_networks = ["10.0.0.0/24", "fd00::/8"]
+"#;
+
 /// What else may be said of a host, commented out.
 const EXAMPLES: &str = r#"
 # Files that only some may read:
@@ -130,6 +137,13 @@ const EXAMPLES: &str = r#"
 # service = "chat"
 # period_hours = 24
 # evidence = "/var/lib/backup/chat.verified"
+
+# How long PostgreSQL's clients may take, in seconds, before it is worth a word; these are the usual:
+# [postgres]
+# query_warn_seconds = 300
+# query_fail_seconds = 1800
+# idle_in_transaction_seconds = 300
+# blocked_seconds = 30
 "#;
 
 #[cfg(test)]
@@ -138,6 +152,7 @@ mod tests {
 
     use super::*;
     use crate::member_name::MemberName;
+    use crate::plan::host::PostgresLimits;
     use crate::plan::member::Device;
     use crate::plan::stead::{Retention, SteadId, Tier};
 
@@ -182,15 +197,17 @@ mod tests {
 
     #[test]
     fn the_commented_examples_are_valid() {
-        let mut text = String::from("name = \"runko\"\n");
-        for line in EXAMPLES.lines() {
+        let mut uncommented = String::new();
+        for line in host(&HostPlan::new("runko".parse().expect("a label"))).text.lines() {
             let line = line.strip_prefix("# ").unwrap_or(line);
             if line.contains(" = ") || line.starts_with('[') {
-                text.push_str(line);
-                text.push('\n');
+                uncommented.push_str(line);
+                uncommented.push('\n');
             }
         }
-        let plan = HostPlan::parse(&text).expect("the examples are valid");
+        let plan = HostPlan::parse(&uncommented).expect("the examples are valid");
+        assert_eq!((plan.private_networks.len(), plan.listen.map(|l| l.len())), (2, Some(1)));
+        assert_eq!(plan.postgres, PostgresLimits::USUAL, "the examples say what holds anyway");
         assert_eq!((plan.secrets.len(), plan.certificates.len()), (1, 1));
         assert_eq!((plan.maintenance.len(), plan.backups.len()), (1, 1));
     }
