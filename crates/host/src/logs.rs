@@ -5,9 +5,9 @@
 mod cursor;
 mod export;
 mod journalctl;
+mod origin;
 mod reach;
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use crate::logs::cursor::Cursor;
 use crate::logs::export::Entry;
 use crate::logs::journalctl::{End, Start};
+use crate::logs::origin::origin;
 use crate::logs::reach::Reach;
 
 /// The first run learns from so many of the newest lines at most.
@@ -36,13 +37,17 @@ const BUDGET: Duration = Duration::from_millis(700);
 const MOST_BOOTS: usize = 100;
 /// The priority of a line that has none (syslog(3)).
 const INFO: u8 = 6;
-/// The kind of the message that a program dumped core (systemd's sd-messages.h).
-const COREDUMP: &str = "fc2e22bc6ee647b6b90729ab34a250b1";
+/// The form of what is remembered; what has another is started afresh, with learning.
+const FORM: u8 = 2;
+/// So long after the machine started its kernel still tells of what it found, in microseconds:
+/// drivers are loaded late where a disk is checked or a passphrase is asked for.
+const STARTING: u64 = 5 * 60 * 1_000_000;
 
 /// What is remembered from one run to the next.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Kept {
+    form: u8,
     folder: Folder,
     /// The last entry that was folded.
     cursor: Option<Cursor>,
@@ -61,6 +66,9 @@ pub(crate) async fn observe(kept: &mut Kept) -> Seen<Digest> {
             "no journal: neither /var/log/journal nor /run/log/journal holds a file of this \
              machine (does systemd-journald run here?)"
         });
+    }
+    if kept.form != FORM {
+        *kept = Kept { form: FORM, ..Kept::default() };
     }
     // A task of its own, so that what else is observed meanwhile does not use up its time; it
     // ends with this future. What is remembered changes only when a run is done.
@@ -187,38 +195,23 @@ impl<'a> Reading<'a> {
         if self.boots.len() < MOST_BOOTS && !self.boots.contains(&entry.boot) {
             self.boots.insert(entry.boot.clone());
         }
-        let (source, message_id) = origin(entry);
+        let origin = origin(entry);
+        let starting = entry.transport == b"kernel"
+            && entry.since_start().is_some_and(|since| since < STARTING);
         self.kept.folder.fold(&Line {
             at,
-            source: &source,
+            source: &origin.source,
+            unit: &origin.unit,
+            program: &origin.program,
             priority: match entry.priority[..] {
                 [level @ b'0'..=b'7'] => level - b'0',
                 _ => INFO,
             },
-            message_id,
+            message_id: origin.message_id,
+            starting,
             text: if entry.message.is_empty() { b"(no message)" } else { &entry.message },
         });
     }
-}
-
-/// Where an entry comes from, and what kind it says to be. Only what journald itself vouches for
-/// (fields that begin with `_`) is believed, and what the service manager says of its units.
-fn origin(entry: &Entry) -> (Cow<'_, str>, Option<&str>) {
-    let id = std::str::from_utf8(&entry.message_id).ok().filter(|id| id.len() == 32);
-    let source = match &entry.transport[..] {
-        b"kernel" => &b"kernel"[..],
-        b"audit" => b"audit",
-        // A dump's kind is the same whatever program dumped: its text says which.
-        _ if id == Some(COREDUMP) && !entry.dumped.is_empty() => {
-            return (String::from_utf8_lossy(&entry.dumped), None);
-        }
-        _ if entry.unit == b"init.scope" && !entry.about.is_empty() => &entry.about,
-        _ => [&entry.unit, &entry.identifier, &entry.command]
-            .into_iter()
-            .find(|name| !name.is_empty())
-            .map_or(&b"unknown"[..], |name| &name[..]),
-    };
-    (String::from_utf8_lossy(source), id)
 }
 
 #[cfg(test)]
@@ -324,17 +317,5 @@ mod tests {
         kept.folder.begin();
         fold(&mut kept, &entry(3, HOUR, "a.service", b"new 2"), 100);
         assert_eq!(kept.folder.digest().new, 0);
-    }
-
-    #[test]
-    fn only_journald_says_where_a_line_comes_from() {
-        let mut line = Entry { unit: b"evil.service".to_vec(), ..Entry::default() };
-        line.about = b"good.service".to_vec();
-        line.identifier = b"kernel".to_vec();
-        assert_eq!(origin(&line).0, "evil.service");
-        line.unit = b"init.scope".to_vec();
-        assert_eq!(origin(&line).0, "good.service");
-        line.transport = b"kernel".to_vec();
-        assert_eq!(origin(&line).0, "kernel");
     }
 }

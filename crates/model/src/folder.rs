@@ -7,6 +7,7 @@
 mod tally;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,12 +35,17 @@ const RECOGNISED: usize = 3_000;
 pub struct Line<'a> {
     /// Microseconds since 1970, by the host's clock.
     pub at: u64,
-    /// The unit it comes from, or else the program.
+    /// Under which name it is folded: a unit or a program, the same for all lines of one sender.
     pub source: &'a str,
+    /// The unit it comes from and the program, as far as they are known; else empty.
+    pub unit: &'a str,
+    pub program: &'a str,
     /// As syslog counts; 6 (info) where the sender did not say.
     pub priority: u8,
     /// The kind of message, where the sender says so.
     pub message_id: Option<&'a str>,
+    /// The kernel wrote it while the machine started.
+    pub starting: bool,
     pub text: &'a [u8],
 }
 
@@ -65,7 +71,7 @@ pub struct Folder {
     sources: HashMap<String, usize>,
     /// Names of sources as they come, and masked.
     #[serde(skip)]
-    names: HashMap<String, String>,
+    names: HashMap<String, Arc<str>>,
     #[serde(skip)]
     text: String,
 }
@@ -112,6 +118,8 @@ impl Folder {
         let mut text = std::mem::take(&mut self.text);
         template::mask(line.text, &mut text);
         let source = self.name(line.source);
+        let [unit, program] = [line.unit, line.program]
+            .map(|name| if name == line.source { Arc::from("") } else { self.name(name) });
         let mut key = match line.message_id {
             Some(id) => hash(&source, id),
             None => hash(&source, &text),
@@ -120,6 +128,7 @@ impl Folder {
             key = self.admit(key, &source, &mut text, line);
         }
         if let Some(tally) = self.templates.get_mut(&key) {
+            tally.note(&unit, &program, line.starting);
             tally.count(line.at, line.priority, self.hours, self.lines, self.run);
             if self.learned {
                 tally.judge(Some(self.run), line.at);
@@ -175,16 +184,17 @@ impl Folder {
         }
     }
 
-    fn name(&mut self, source: &str) -> String {
+    fn name(&mut self, source: &str) -> Arc<str> {
         if let Some(name) = self.names.get(source) {
-            return name.clone();
+            return Arc::clone(name);
         }
         let mut name = String::new();
         template::source(source, &mut name);
         if self.names.len() > 1_000 {
             self.names.clear();
         }
-        self.names.insert(source.to_owned(), name.clone());
+        let name: Arc<str> = name.into();
+        self.names.insert(source.to_owned(), Arc::clone(&name));
         name
     }
 
@@ -257,7 +267,16 @@ mod tests {
     const START: u64 = 495_000 * HOUR;
 
     fn line(at: u64, text: &str) -> Line<'_> {
-        Line { at, source: "a.service", priority: 6, message_id: None, text: text.as_bytes() }
+        Line {
+            at,
+            source: "a.service",
+            unit: "",
+            program: "",
+            priority: 6,
+            message_id: None,
+            starting: false,
+            text: text.as_bytes(),
+        }
     }
 
     /// Folds `count` lines into the hour `hour` after the start.

@@ -48,10 +48,16 @@ pub fn sample(line: &[u8]) -> String {
 }
 
 /// The name of a unit with what counts its instances masked: `session-<n>.scope`,
-/// `user@<n>.service`; names that people give (`postgresql@15-main.service`) stay.
+/// `user@<n>.service`; names that people give (`postgresql@15-main.service`) stay. Of the name of
+/// a program, numbers that look counted: `job-<n>`, but `python3.11`.
 pub fn source(unit: &str, out: &mut String) {
     out.clear();
     word::unit(&crate::text::printable(unit, 80), out);
+}
+
+/// Whether a name is that of a unit, by its end.
+pub fn is_unit(name: &str) -> bool {
+    word::is_unit(name)
 }
 
 /// The start of a line as text, without the escape sequences that colour a terminal.
@@ -149,6 +155,9 @@ mod tests {
             assert!(!sample.contains("hunter"), "{line}: {sample}");
             assert!(sample.contains("<secret>"), "{line}: {sample}");
         }
+        for line in ["0:token:hunter", "a.b:api_key:hunter", "x:y:password:hunter"] {
+            assert!(masked(line).ends_with(":<secret>"), "{line}: {}", masked(line));
+        }
         let jwt = "got eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U end";
         assert_eq!(sample(jwt.as_bytes()), "got <secret> end");
     }
@@ -174,10 +183,24 @@ mod tests {
             ("getty@tty1.service", "getty@tty1.service"),
             ("e2scrub.service", "e2scrub.service"),
             ("kernel", "kernel"),
+            ("chatd", "chatd"),
+            ("python3.11", "python3.11"),
+            ("org.gnome.Shell.desktop", "org.gnome.Shell.desktop"),
+            ("job-4711", "job-<n>"),
+            ("3f2a9b1c0d4e", "<n>"),
+            ("deadbeef", "deadbeef"),
         ] {
             let mut out = String::new();
             source(unit, &mut out);
             assert_eq!(out, wanted);
+        }
+    }
+
+    #[test]
+    fn a_secret_between_colons_is_its_own_template() {
+        assert_eq!(masked("0:token:user0"), "<n>:token:<secret>");
+        for line in ["0:token:user0", "a:0:token:user0:b", "token:0:token:x", "user:token:user0"] {
+            assert_eq!(masked(&masked(line)), masked(line), "{line}");
         }
     }
 

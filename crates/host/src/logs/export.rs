@@ -19,16 +19,23 @@ const NAME: usize = 64;
 pub(crate) struct Entry {
     pub cursor: Vec<u8>,
     pub realtime: Vec<u8>,
+    /// Since the machine started.
+    pub monotonic: Vec<u8>,
     pub boot: Vec<u8>,
     pub transport: Vec<u8>,
     pub priority: Vec<u8>,
     pub identifier: Vec<u8>,
     pub command: Vec<u8>,
     pub unit: Vec<u8>,
+    /// The unit within a user's service manager.
+    pub user_unit: Vec<u8>,
+    /// The container by the name its manager gives it (docker, podman).
+    pub container: Vec<u8>,
     /// The unit that a message of the service manager is about.
     pub about: Vec<u8>,
-    /// The unit of a process that dumped core.
+    /// The unit and the command of a process that dumped core.
     pub dumped: Vec<u8>,
+    pub dumped_command: Vec<u8>,
     pub message_id: Vec<u8>,
     pub message: Vec<u8>,
 }
@@ -38,14 +45,18 @@ impl Entry {
         for field in [
             &mut self.cursor,
             &mut self.realtime,
+            &mut self.monotonic,
             &mut self.boot,
             &mut self.transport,
             &mut self.priority,
             &mut self.identifier,
             &mut self.command,
             &mut self.unit,
+            &mut self.user_unit,
+            &mut self.container,
             &mut self.about,
             &mut self.dumped,
+            &mut self.dumped_command,
             &mut self.message_id,
             &mut self.message,
         ] {
@@ -58,19 +69,28 @@ impl Entry {
         std::str::from_utf8(&self.realtime).ok()?.parse().ok()
     }
 
+    /// Microseconds since the machine started, if the entry says so.
+    pub(crate) fn since_start(&self) -> Option<u64> {
+        std::str::from_utf8(&self.monotonic).ok()?.parse().ok()
+    }
+
     fn field(&mut self, name: &[u8]) -> Option<(&mut Vec<u8>, usize)> {
         Some(match name {
             b"MESSAGE" => (&mut self.message, MESSAGE),
             b"__CURSOR" => (&mut self.cursor, FIELD),
             b"__REALTIME_TIMESTAMP" => (&mut self.realtime, FIELD),
+            b"__MONOTONIC_TIMESTAMP" => (&mut self.monotonic, FIELD),
             b"_BOOT_ID" => (&mut self.boot, FIELD),
             b"_TRANSPORT" => (&mut self.transport, FIELD),
             b"PRIORITY" => (&mut self.priority, FIELD),
             b"SYSLOG_IDENTIFIER" => (&mut self.identifier, FIELD),
             b"_COMM" => (&mut self.command, FIELD),
             b"_SYSTEMD_UNIT" => (&mut self.unit, FIELD),
+            b"_SYSTEMD_USER_UNIT" => (&mut self.user_unit, FIELD),
+            b"CONTAINER_NAME" => (&mut self.container, FIELD),
             b"UNIT" => (&mut self.about, FIELD),
             b"COREDUMP_UNIT" => (&mut self.dumped, FIELD),
+            b"COREDUMP_COMM" => (&mut self.dumped_command, FIELD),
             b"MESSAGE_ID" => (&mut self.message_id, FIELD),
             _ => return None,
         })

@@ -7,6 +7,7 @@ use crate::facts::logs::{Digest, Novelty, Template, priority};
 use crate::folder::BASELINE;
 use crate::scene::Scene;
 use crate::seen::Seen;
+use crate::template;
 use crate::text::printable;
 use crate::verdict::{Finding, Verdict};
 
@@ -14,10 +15,12 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "log-novelty",
         title: "no kind of warning or error appears in the journal that was never there before",
-        asks: "The journal is folded to templates: lines of one unit that differ only in numbers, \
-            addresses, names in quotes and the like are one. A template of priority warning or \
-            worse that was never seen before is told once, in the run that meets it. Lines below \
-            warning are in the digest and give no verdict.\n\
+        asks: "The journal is folded to templates: lines of one service's output, or of one \
+            program, that differ only in numbers, addresses, names in quotes and the like are one. \
+            A template of priority warning or worse that was never seen before is told once, in \
+            the run that meets it. Lines below warning are in the digest and give no verdict; nor \
+            do the kernel's warnings of the first five minutes after a start, which tell of the \
+            hardware and change with every kernel. Its errors do.\n\
             warn: a new template.\n\
             fail: a new template of priority critical or worse.\n\
             unknown: the first run, which only learns; or the journal cannot be read, or only in \
@@ -66,7 +69,7 @@ fn novelty(scene: &Scene<'_>) -> Vec<Finding> {
         return findings;
     }
     let fresh = digest.templates.iter().filter(|t| t.novelty == Novelty::New);
-    for (source, templates) in by_source(fresh.filter(|t| t.priority <= 4)) {
+    for (source, templates) in by_source(fresh.filter(|t| deserves(t))) {
         let worst = templates.iter().map(|t| t.priority).min().unwrap_or(4);
         let verdict = if worst <= 2 { Verdict::Fail } else { Verdict::Warn };
         let lines: Vec<String> = templates
@@ -86,11 +89,26 @@ fn novelty(scene: &Scene<'_>) -> Vec<Finding> {
     if findings.is_empty() {
         let quiet = match digest.new {
             0 => "none new".to_owned(),
+            new if digest
+                .templates
+                .iter()
+                .any(|t| t.novelty == Novelty::New && t.priority <= 4) =>
+            {
+                format!("{new} new, none worse than what a kernel warns of when it starts")
+            }
             new => format!("{new} new, none a warning or worse"),
         };
         findings.push(Finding::pass("host", format!("{}: {quiet}", read(digest))));
     }
     findings
+}
+
+/// Whether a new template is worth a verdict. A kernel that starts warns of what it found: quirks
+/// of the firmware, flaws of the processor, options it was not given. A healthy machine does so
+/// too, in other words after each change of kernel, and nothing is wrong that was not wrong
+/// before. Its errors may be a disk that fails, and are told.
+const fn deserves(template: &Template) -> bool {
+    template.priority <= 3 || (template.priority == 4 && !template.starting)
 }
 
 fn rate(scene: &Scene<'_>) -> Vec<Finding> {
@@ -181,10 +199,14 @@ fn finding(verdict: Verdict, source: &str, evidence: &str) -> Finding {
     };
     finding.fix(if source == "kernel" {
         "journalctl -k --since '1 hour ago'".to_owned()
-    } else if source.contains('.') {
+    } else if template::is_unit(source) && !source.contains(' ') {
         format!("journalctl --since '1 hour ago' -u {}", quoted(&source.replace("<n>", "*")))
+    } else if source.contains("<n>") || matches!(source, "audit" | "unknown") {
+        // There is no pattern for programs.
+        "journalctl --since '1 hour ago'".to_owned()
     } else {
-        format!("journalctl --since '1 hour ago' -t {}", quoted(source))
+        let name = source.strip_prefix("program ").unwrap_or(source);
+        format!("journalctl --since '1 hour ago' -t {}", quoted(name))
     })
 }
 
@@ -231,8 +253,11 @@ mod tests {
             folder.fold(&Line {
                 at: 0,
                 source,
+                unit: "",
+                program: "",
                 priority: *priority,
                 message_id: None,
+                starting: false,
                 text: text.as_bytes(),
             });
         }
@@ -325,5 +350,77 @@ mod tests {
             findings[0].fix.as_deref(),
             Some("journalctl --since '1 hour ago' -t 'x'\\'';reboot;'\\'''")
         );
+    }
+
+    /// What the kernel of a healthy machine says below info when it starts.
+    const START: [(u8, &str); 11] = [
+        (4, "MDS CPU bug present and SMT on, data leak possible."),
+        (4, "MMIO Stale Data CPU bug present and SMT on, data leak possible."),
+        (4, " #2 #3"),
+        (4, "ENERGY_PERF_BIAS: Set to 'normal', was 'performance'"),
+        (4, "pmd_set_huge: Cannot satisfy [mem 0xf8000000-0xf8200000] with a huge-page mapping"),
+        (4, "i8042: PNP: PS/2 appears to have AUX port disabled, if this is incorrect please boot"),
+        (4, "device-mapper: core: CONFIG_IMA_DISABLE_HTABLE is disabled."),
+        (4, "ACPI Warning: SystemIO range 0x0000000000000428 conflicts with OpRegion"),
+        (4, "usb: port power management may be unreliable"),
+        (5, "random: crng init done"),
+        (4, "systemd-journald[212]: File /var/log/journal/x/system.journal corrupted, replacing."),
+    ];
+
+    /// One run over kernel lines after learning saw none.
+    fn started(lines: &[(u8, &str)], starting: bool) -> Vec<Finding> {
+        let mut folder = Folder::default();
+        folder.begin();
+        folder.reached_end();
+        folder.begin();
+        for (priority, text) in lines {
+            folder.fold(&Line {
+                at: 0,
+                source: "kernel",
+                unit: "",
+                program: "kernel",
+                priority: *priority,
+                message_id: None,
+                starting,
+                text: text.as_bytes(),
+            });
+        }
+        judge(novelty, Seen::Seen(folder.digest()))
+    }
+
+    #[test]
+    fn the_first_start_of_a_healthy_machine_raises_no_alarm() {
+        let findings = started(&START, true);
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert_eq!(findings[0].verdict, Verdict::Pass);
+        assert!(
+            findings[0].evidence.contains("none worse than what a kernel warns of"),
+            "{findings:?}"
+        );
+    }
+
+    #[test]
+    fn an_error_of_a_starting_kernel_and_a_later_warning_are_told() {
+        let disk = [(3, "ata1.00: failed command: READ FPDMA QUEUED")];
+        assert_eq!(started(&[&START[..], &disk].concat(), true)[0].verdict, Verdict::Warn);
+        let table = [(4, "nf_conntrack: nf_conntrack: table full, dropping packet")];
+        assert_eq!(started(&table, false)[0].verdict, Verdict::Warn);
+    }
+
+    #[test]
+    fn the_fix_asks_for_what_the_source_is() {
+        for (source, fix) in [
+            ("kernel", "journalctl -k --since '1 hour ago'"),
+            ("run-<n>.service", "journalctl --since '1 hour ago' -u 'run-*.service'"),
+            ("chatd", "journalctl --since '1 hour ago' -t chatd"),
+            (
+                "org.gnome.Shell.desktop",
+                "journalctl --since '1 hour ago' -t org.gnome.Shell.desktop",
+            ),
+            ("program kernel", "journalctl --since '1 hour ago' -t kernel"),
+            ("job-<n>", "journalctl --since '1 hour ago'"),
+        ] {
+            assert_eq!(finding(Verdict::Warn, source, "").fix.as_deref(), Some(fix));
+        }
     }
 }

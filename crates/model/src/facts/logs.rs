@@ -46,9 +46,16 @@ pub struct Digest {
 /// What many lines have in common.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Template {
-    /// The unit the lines come from, else the program's name, or `kernel`; what counts instances
-    /// is masked (`session-<n>.scope`).
+    /// The service whose output the lines are, else the program that sent them, or `kernel`; what
+    /// counts instances is masked (`run-<n>.service`).
     pub source: String,
+    /// The unit that sent the last line of which that is known, unless it is the source. Short-lived
+    /// senders are gone before journald can tell.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unit: String,
+    /// The program that sent the last line, unless it is the source.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub program: String,
     /// The line with all that varies masked.
     pub text: String,
     /// The first such line, cut, with what looks like a secret masked.
@@ -63,7 +70,17 @@ pub struct Template {
     pub last: Timestamp,
     /// Lines in an hour, as a mean over past hours.
     pub per_hour: f64,
+    /// All such lines came from the kernel while the machine started.
+    #[serde(default)]
+    pub starting: bool,
     pub novelty: Novelty,
+}
+
+impl Template {
+    /// Whether its lines come from a unit or program whose name contains this.
+    pub fn is_from(&self, name: &str) -> bool {
+        [&self.source, &self.unit, &self.program].into_iter().any(|known| known.contains(name))
+    }
 }
 
 /// Whether this run has something to tell about a template. Told once: the next run has it known.

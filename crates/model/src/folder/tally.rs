@@ -23,11 +23,18 @@ const HABIT: u8 = 3;
 #[serde(default)]
 pub(super) struct Tally {
     pub source: String,
+    /// Empty if unknown, or the source.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    unit: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    program: String,
     text: String,
     /// Empty if it is the same as the text.
     #[serde(skip_serializing_if = "String::is_empty")]
     sample: String,
     priority: u8,
+    /// No line came from elsewhere than a starting machine's kernel.
+    starting: bool,
     count: u64,
     /// Times are microseconds since 1970.
     first: u64,
@@ -78,6 +85,7 @@ impl Tally {
             text: text.to_owned(),
             sample: if sample == text { String::new() } else { sample },
             priority: 7,
+            starting: true,
             first: at,
             last: at,
             first_hour: hour,
@@ -102,6 +110,16 @@ impl Tally {
         if let Some(told) = self.told.as_mut().filter(|told| told.hour == hour) {
             told.count = self.in_hour;
         }
+    }
+
+    /// Notes who sent the last line, as far as it is known.
+    pub(super) fn note(&mut self, unit: &str, program: &str, starting: bool) {
+        for (known, name) in [(&mut self.unit, unit), (&mut self.program, program)] {
+            if !name.is_empty() && name != self.source && known != name {
+                name.clone_into(known);
+            }
+        }
+        self.starting &= starting;
     }
 
     /// Notes a burst if there is one that was not noted yet, and tells it in `run`.
@@ -164,6 +182,8 @@ impl Tally {
         let told = self.told.as_ref().filter(|told| told.run == run);
         Template {
             source: self.source.clone(),
+            unit: self.unit.clone(),
+            program: self.program.clone(),
             text: self.text.clone(),
             sample: if self.sample.is_empty() { &self.text } else { &self.sample }.clone(),
             priority: self.priority,
@@ -172,6 +192,7 @@ impl Tally {
             first: moment(self.first),
             last: moment(self.last),
             per_hour: if self.hour > self.first_hour { self.mean } else { self.in_hour as f64 },
+            starting: self.starting,
             novelty: match told {
                 _ if self.new_in == Some(run) => Novelty::New,
                 Some(told) => Novelty::Burst {

@@ -246,8 +246,10 @@ impl<'a> Scanner<'a> {
     fn word(&mut self, out: &mut String) {
         let start = self.at;
         let mut end = start + length(&self.text[start..]);
-        if let Some(colon) = self.text[start..end].find(':')
-            && word::is_secret(&self.text[start..start + colon])
+        // The first colon after the name of a secret: what follows is its value.
+        let mut colons = self.text[start..end].match_indices(':');
+        if let Some((colon, _)) =
+            colons.find(|(colon, _)| word::is_secret(&self.text[start..start + colon]))
         {
             end = start + colon;
         }

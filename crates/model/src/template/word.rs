@@ -182,8 +182,11 @@ fn contains(word: &str, name: &str) -> bool {
         && word.windows(name.len()).any(|window| window.eq_ignore_ascii_case(name))
 }
 
-/// Masks what counts instances in a unit's name.
+/// Masks what counts instances in the name of a unit or a program.
 pub(super) fn unit(unit: &str, out: &mut String) {
+    if !is_unit(unit) {
+        return program(unit, out);
+    }
     let (stem, kind) = unit.rsplit_once('.').unwrap_or((unit, ""));
     let numbers = |text: &str| {
         text.bytes().any(|b| b.is_ascii_digit())
@@ -208,5 +211,17 @@ pub(super) fn unit(unit: &str, out: &mut String) {
     if !kind.is_empty() {
         out.push('.');
         out.push_str(kind);
+    }
+}
+
+/// Masks the parts of a program's name that are numbers of some length.
+fn program(name: &str, out: &mut String) {
+    for piece in name.split_inclusive(['-', '_', '.', '/', ':', '[', ' ']) {
+        let part = piece.trim_end_matches(['-', '_', '.', '/', ':', '[', ' ']);
+        let digits = part.bytes().filter(u8::is_ascii_digit).count();
+        let counted = (digits >= 3 && digits == part.len())
+            || (digits >= 1 && part.len() >= 8 && part.bytes().all(|b| b.is_ascii_hexdigit()));
+        out.push_str(if counted { "<n>" } else { part });
+        out.push_str(&piece[part.len()..]);
     }
 }

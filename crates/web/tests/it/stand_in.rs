@@ -356,6 +356,8 @@ impl StandIn {
     fn digest(&self) -> logs::Digest {
         let template = |source: &str, priority, text: &str, count, novelty| Template {
             source: self.tainted(source),
+            unit: String::new(),
+            program: String::new(),
             text: self.tainted(text),
             sample: self.tainted(&text.replace("<n>", "48213").replace("<ip>", "203.0.113.9")),
             priority,
@@ -364,6 +366,7 @@ impl StandIn {
             first: self.ago(60 * 24 * 3),
             last: self.ago(count as i64 % 50),
             per_hour: exact(count as f64 / 72.0),
+            starting: false,
             novelty,
         };
         let burst = Novelty::Burst { hour: self.ago(55), count: 4_120, before: 12.5 };
