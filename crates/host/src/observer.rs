@@ -1,8 +1,10 @@
 //! Reads a whole machine into [`Facts`].
 
 use model::facts::Facts;
+use model::facts::logs::Digest;
 use model::plan::host::HostPlan;
 use model::reading::Reading;
+use model::seen::Seen;
 
 use crate::kept::Kept;
 
@@ -75,6 +77,11 @@ impl Observer {
             logs,
             upkeep,
         }
+    }
+
+    /// Looks only at the logs, going on where the last look stopped.
+    pub async fn logs(&mut self) -> Seen<Digest> {
+        crate::logs::observe(&mut self.kept.logs).await
     }
 
     /// Takes only the readings that are cheap and move quickly.

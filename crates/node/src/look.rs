@@ -11,10 +11,12 @@ use jiff::Timestamp;
 use model::check::Check;
 use model::entry::VerdictV1;
 use model::facts::Facts;
+use model::facts::logs::Digest;
 use model::plan::host::HostPlan;
 use model::reading::History;
 use model::report::Report;
 use model::scene::Scene;
+use model::seen::Seen;
 
 use crate::error::Error;
 use crate::home::{Address, Home};
@@ -68,6 +70,12 @@ impl Look {
     pub async fn facts(mut self, seen: &(dyn Fn(&'static str) + Send + Sync)) -> Facts {
         let plan = self.home.as_ref().and_then(|home| home.plan.host(&home.host).ok().flatten());
         self.observer.observe(plan.as_ref(), seen).await
+    }
+
+    /// Looks only at the logs. Nothing is remembered, so what is new now is new to the next look
+    /// that is recorded as well.
+    pub async fn logs(mut self) -> Seen<Digest> {
+        self.observer.logs().await
     }
 
     /// Looks, asks these checks, and records the answers.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use model::facts::logs::priority;
 
 /// Runs a community's servers together: observes, checks, records, shows.
 ///
@@ -152,16 +153,24 @@ pub enum Logs {
 
 #[derive(Debug, Args)]
 pub struct LogsDigest {
-    /// Only messages of this unit
-    #[arg(long, short)]
+    /// Only messages of units and programs whose name contains this
+    #[arg(long, short, value_name = "NAME")]
     pub unit: Option<String>,
 
-    /// Only messages at least this bad: 0 emerg, 3 err, 4 warning, 6 info
-    #[arg(long, short, value_parser = clap::value_parser!(u8).range(0..=7))]
+    /// Only messages at least this bad: emerg, alert, crit, err, warning, notice, info or 0 to 6
+    #[arg(long, short, value_name = "LEVEL", value_parser = level)]
     pub priority: Option<u8>,
 
     #[command(flatten)]
     pub json: Json,
+}
+
+/// A priority of syslog by its name or its number.
+fn level(text: &str) -> Result<u8, String> {
+    (0..=7).find(|&level| priority(level) == text || level.to_string() == text).ok_or_else(|| {
+        "no priority: emerg (0), alert, crit, err (3), warning, notice, info (6), debug (7)"
+            .to_owned()
+    })
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@ mod address;
 mod bar;
 mod check;
 mod cli;
+mod digest_text;
 mod facts;
 mod link;
 mod logs;

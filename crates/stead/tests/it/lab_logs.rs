@@ -104,6 +104,48 @@ fn lab_a_new_error_and_a_burst_are_told_once() -> anyhow::Result<()> {
 }
 
 #[test]
+fn lab_a_sender_that_is_gone_has_the_same_template() -> anyhow::Result<()> {
+    let Some(fleet) = lab::Fleet::new("logs-senders")? else { return Ok(()) };
+    let machine = fleet.machine("a").packages(&["git"]).boot()?;
+    machine.install(Path::new(env!("CARGO_BIN_EXE_stead")))?;
+    machine.sh("cd && HOME=/root stead up --once")?;
+    // 400 short-lived senders of two programs: half in a session's scope, half in a service.
+    machine.write(
+        "/root/senders",
+        "i=0; while [ $i -lt 100 ]; do i=$((i+1)); for program in chatd maild; do \
+         logger -p daemon.err -t $program \"lost $i messages of room $((i*7))\"; done; done",
+    )?;
+    machine.must(
+        "systemd-run --quiet --scope --unit=session-99 sh /root/senders; \
+         systemd-run --quiet --wait --collect --unit=nightly sh /root/senders; journalctl --sync",
+    )?;
+    let nameless = "journalctl -t chatd -t maild -o export | \
+                    awk -v RS= '!/\\n_SYSTEMD_UNIT=/ { n++ } END { print n + 0 }'";
+    println!("{} of 400 lines have no unit", machine.must(nameless)?.trim());
+
+    let said = machine.must("cd && HOME=/root stead logs digest --json --priority err")?;
+    let digest: Value = serde_json::from_str(&said)?;
+    let mut seen: Vec<(&str, u64)> = digest["templates"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|template| template["text"] == "lost <n> messages of room <n>")
+        .map(|t| (t["source"].as_str().unwrap_or_default(), t["count"].as_u64().unwrap_or(0)))
+        .collect();
+    seen.sort_unstable();
+    ensure!(seen == [("chatd", 200), ("maild", 200)], "{seen:?}");
+
+    let by_unit = machine.must("cd && HOME=/root stead logs digest --unit nightly.service")?;
+    println!("{by_unit}");
+    ensure!(by_unit.contains("chatd in nightly.service") && by_unit.contains("maild"));
+    // The digest used nothing up: the check still tells.
+    let told = check(&machine, "log-novelty", "chatd")?.context("a new error is told")?;
+    println!("{told:?}");
+    ensure!(told.1.contains("200 × err"), "{told:?}");
+    Ok(())
+}
+
+#[test]
 fn lab_hostile_lines_are_folded_and_shown_harmless() -> anyhow::Result<()> {
     let Some(fleet) = lab::Fleet::new("logs-hostile")? else { return Ok(()) };
     let machine = fleet.machine("a").packages(&["git"]).boot()?;
