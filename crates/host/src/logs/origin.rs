@@ -50,7 +50,13 @@ pub(crate) fn origin(entry: &Entry) -> Origin<'_> {
     let id = std::str::from_utf8(&entry.message_id).ok().filter(|id| id.len() == 32);
     let said = first([&entry.container, &entry.identifier]);
     let program = said.or(first([&entry.command]));
-    let unit = if entry.user_unit.is_empty() { &entry.unit } else { &entry.user_unit };
+    // The service manager is never gone, and it says which unit it speaks of.
+    let manager = entry.unit == b"init.scope" && !entry.about.is_empty();
+    let unit = match () {
+        () if manager => &entry.about,
+        () if !entry.user_unit.is_empty() => &entry.user_unit,
+        () => &entry.unit,
+    };
     let dump = id == Some(COREDUMP) && !entry.dumped.is_empty();
     let source = match &entry.transport[..] {
         // What services write to /dev/kmsg early in a boot bears their own name.
@@ -61,8 +67,7 @@ pub(crate) fn origin(entry: &Entry) -> Origin<'_> {
         b"audit" => Cow::Borrowed("audit"),
         _ if dump && is_own(&entry.dumped) => text(&entry.dumped),
         _ if dump => claimed(first([&entry.dumped_command]).unwrap_or(&entry.dumped)),
-        // The service manager is never gone, and it says which unit it speaks of.
-        _ if entry.unit == b"init.scope" && !entry.about.is_empty() => text(&entry.about),
+        _ if manager => text(&entry.about),
         b"stdout" if is_own(&entry.unit) => text(&entry.unit),
         _ => match program {
             Some(name) => claimed(name),
