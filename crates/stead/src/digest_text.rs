@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 use model::facts::logs::{Digest, Novelty, Template, priority};
-use model::text::{printable, span};
+use model::text::{counted, counted_as, printable, span};
 
 use crate::cli::LogsDigest;
 use crate::output;
@@ -63,13 +63,13 @@ pub fn digest(
     }
     let shown = match digest.templates.len() {
         0 => "no message".to_owned(),
-        count => counted(count as u64, "kind of message", "kinds of message"),
+        count => counted_as(count, "kind of message", "kinds of message"),
     };
     let summary = format!(
         "{shown}{}, {} known; {} read since {}",
         filter.words(),
         digest.known,
-        counted(digest.lines_in_all, "line", "lines"),
+        counted(digest.lines_in_all, "line"),
         digest.read_from.map_or_else(|| "the start".to_owned(), |at| at.to_string()),
     );
     text.push_str(&output::wrap(&summary, 0, width));
@@ -129,16 +129,11 @@ fn spread(template: &Template, now: Timestamp) -> String {
     }
 }
 
-/// `3 min ago`: the largest unit only. What lies ahead, by a clock that was set back, is now.
+/// `3 min ago`: the largest unit only.
 fn age(then: Timestamp, now: Timestamp) -> String {
-    let seconds = u64::try_from(now.as_second() - then.as_second()).unwrap_or(0);
-    let words = span(seconds);
+    let words = output::ago(then, now);
     let mut parts = words.split(' ');
     format!("{} {} ago", parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
-}
-
-fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// Cuts a line at the terminal's width.
