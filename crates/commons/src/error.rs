@@ -46,7 +46,7 @@ impl Error {
                 path = path.display()
             )),
             Self::MalformedKey { path } => Some(format!(
-                "restore {path} from a backup, or move it away to begin with a new key",
+                "restore {path} from a backup; or move it and record.db away: then new ones begin",
                 path = path.display()
             )),
             Self::Locked { .. } => Some("`fuser -v` on the file says which process".to_owned()),

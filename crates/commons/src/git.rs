@@ -2,8 +2,14 @@
 //!
 //! The member's hooks, signing and templates are left out: a commit made by stead never asks.
 
+use std::io;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// A folder on a mount whose server is gone must not keep us.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// In whose name a commit is made, unless git knows better.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +66,8 @@ fn identity(folder: &Path, author: &Author) -> Vec<String> {
 }
 
 fn run(folder: &Path, arguments: &[&str]) -> Outcome {
-    let output = Command::new("git")
+    let mut command = Command::new("git");
+    command
         .arg("-C")
         .arg(folder)
         .args(arguments)
@@ -69,9 +76,8 @@ fn run(folder: &Path, arguments: &[&str]) -> Outcome {
         .env_remove("GIT_WORK_TREE")
         .env_remove("GIT_INDEX_FILE")
         .env("GIT_TERMINAL_PROMPT", "0")
-        .stdin(Stdio::null())
-        .output();
-    match output {
+        .stdin(Stdio::null());
+    match output(command, PATIENCE) {
         Ok(output) if output.status.success() => Outcome::Done,
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
@@ -81,5 +87,33 @@ fn run(folder: &Path, arguments: &[&str]) -> Outcome {
             Outcome::NoHistory("git is not installed: `apt install git`".to_owned())
         }
         Err(error) => Outcome::NoHistory(format!("cannot run git: {error}")),
+    }
+}
+
+/// As [`Command::output`], with a time limit, after which the process is ended.
+fn output(mut command: Command, patience: Duration) -> io::Result<Output> {
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+    let (sender, ended) = mpsc::channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    ended.recv_timeout(patience).unwrap_or_else(|_| {
+        if let Some(pid) = pid {
+            // It may have ended just now.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+        Err(io::Error::new(io::ErrorKind::TimedOut, format!("no end within {patience:?}")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_never_ends_is_ended() {
+        let mut command = Command::new("sleep");
+        command.arg("3600");
+        let error = output(command, Duration::from_millis(1)).expect_err("ended");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

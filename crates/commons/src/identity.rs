@@ -50,7 +50,9 @@ impl Identity {
     /// As [`Identity::create_or_load`], and if there is none.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let read = |source| Error::ReadKey { path: path.to_owned(), source };
-        let file = File::open(path).map_err(read)?;
+        // A pipe that nobody writes to would keep a plain opening waiting.
+        let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let file = File::options().read(true).custom_flags(nonblock).open(path).map_err(read)?;
         let found = file.metadata().map_err(read)?;
         let mode = found.permissions().mode() & 0o777;
         if !found.is_file() {
@@ -144,6 +146,16 @@ mod tests {
         let error = Identity::create_or_load(&path).expect_err("refused");
         assert!(matches!(error, Error::OpenKey { mode: 0o640, .. }));
         assert!(error.hint().expect("a hint").contains("chmod 600"));
+    }
+
+    #[test]
+    fn a_pipe_in_the_keys_place_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("device.key");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().expect("runs");
+        assert!(made.success());
+        let error = Identity::create_or_load(&path).expect_err("refused");
+        assert!(matches!(error, Error::MalformedKey { .. }));
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub enum Error {
     Write { path: PathBuf, source: io::Error },
     #[error("cannot read `{path}`")]
     Read { path: PathBuf, source: io::Error },
+    #[error("`{path}` is no plain file")]
+    NoFile { path: PathBuf },
     #[error("`{path}` has {size} bytes, more than a file of a plan may have")]
     TooLarge { path: PathBuf, size: u64 },
     #[error("cannot use `{path}`")]

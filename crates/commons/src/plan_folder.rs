@@ -3,6 +3,8 @@
 //! Leaves out what the files mean, and how a change is approved.
 
 use std::fs;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use model::host_name::HostName;
@@ -118,11 +120,20 @@ impl PlanFolder {
     fn read(&self, file: &str) -> Result<String, Error> {
         let path = self.path.join(file);
         let read = |source| Error::Read { path: path.clone(), source };
-        let size = fs::metadata(&path).map_err(read)?.len();
-        if size > LARGEST {
-            return Err(Error::TooLarge { path, size });
+        // A pipe that nobody writes to would keep a plain opening waiting.
+        let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let opened = fs::File::options().read(true).custom_flags(nonblock).open(&path);
+        let opened = opened.map_err(read)?;
+        let found = opened.metadata().map_err(read)?;
+        if !found.is_file() {
+            return Err(Error::NoFile { path });
         }
-        fs::read_to_string(&path).map_err(read)
+        if found.len() > LARGEST {
+            return Err(Error::TooLarge { path, size: found.len() });
+        }
+        let mut text = String::new();
+        opened.take(LARGEST).read_to_string(&mut text).map_err(read)?;
+        Ok(text)
     }
 }
 
@@ -206,5 +217,21 @@ mod tests {
         fs::write(path.join("hosts/runko.toml"), "name = \"other\"\n").expect("written");
         let error = plan.host(&"runko".parse().expect("a label")).expect_err("refused");
         assert!(matches!(error, Error::OtherName { .. }));
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_refused_and_not_waited_for() {
+        let place = tempfile::tempdir().expect("a folder");
+        let path = place.path().join("s");
+        let (plan, _) = PlanFolder::create(&path, &drafts(), &author()).expect("a plan");
+        let file = path.join("hosts/runko.toml");
+        fs::remove_file(&file).expect("removed");
+        let made = std::process::Command::new("mkfifo").arg(&file).status().expect("runs");
+        assert!(made.success());
+        let name = "runko".parse().expect("a label");
+        assert!(matches!(plan.host(&name), Err(Error::NoFile { .. })));
+        fs::remove_file(&file).expect("removed");
+        std::os::unix::fs::symlink("/dev/zero", &file).expect("linked");
+        assert!(matches!(plan.host(&name), Err(Error::NoFile { .. })));
     }
 }

@@ -135,8 +135,11 @@ impl StateFolder {
     pub fn watch(&self) -> Result<Option<Watch>, Error> {
         let path = self.lock();
         let lock = |source: io::Error| Error::Lock { path: path.clone(), source };
-        let file =
-            File::options().create(true).truncate(false).write(true).open(&path).map_err(lock)?;
+        // A pipe that nobody reads would keep a plain opening waiting.
+        let nonblock = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let mut options = File::options();
+        options.create(true).truncate(false).write(true).custom_flags(nonblock);
+        let file = options.open(&path).map_err(lock)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Watch { _file: file })),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),

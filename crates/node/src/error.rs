@@ -28,6 +28,8 @@ pub enum Error {
     State(#[from] commons::state_folder::Error),
     #[error(transparent)]
     Record(#[from] commons::error::Error),
+    #[error("there is a record `{record}`, but the key that signed it, `{key}`, is gone")]
+    KeyLost { key: PathBuf, record: PathBuf },
     #[error("cannot write down the observer's memory")]
     Keep { source: serde_json::Error },
     #[error("cannot listen on `{path}`")]
@@ -55,6 +57,11 @@ impl Error {
             Self::Socket { .. } => Some(
                 "a socket's path has at most 107 bytes: `--state FOLDER` names another".to_owned(),
             ),
+            Self::KeyLost { key, record } => Some(format!(
+                "restore {} from a backup; or move {} away: then a new key and a new record begin",
+                key.display(),
+                record.display()
+            )),
             Self::Plan(error) => error.hint(),
             Self::State(error) => error.hint(),
             Self::Record(error) => error.hint(),

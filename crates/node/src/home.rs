@@ -66,6 +66,8 @@ pub struct Home {
     pub member: MemberName,
     /// The public half of this device's key, 64 hexadecimal digits.
     pub device: String,
+    /// Whether the key was made just now: this device has no record yet.
+    pub begun: bool,
     pub record: Record,
 }
 
@@ -157,6 +159,11 @@ impl Address {
         let Some(plan) = PlanFolder::open(path) else { return Ok(None) };
         let stead = plan.stead()?;
         let state = StateFolder::open(&self.state_path(&stead.id)?)?;
+        let begun = state.key().symlink_metadata().is_err();
+        // A second key would begin a second log beside the first, as another device.
+        if begun && state.record().symlink_metadata().is_ok() {
+            return Err(Error::KeyLost { key: state.key(), record: state.record() });
+        }
         let identity = Identity::create_or_load(&state.key())?;
         let device = identity.public();
         let record = Record::open(&state.record(), identity).await?;
@@ -167,6 +174,7 @@ impl Address {
             host: self.host.clone(),
             member: self.member.clone(),
             device,
+            begun,
             record,
         }))
     }

@@ -52,7 +52,11 @@ impl Look {
     pub async fn open(address: &Address) -> Result<Self, Error> {
         // Without a home there can be no stead: a plain look still works.
         let home = match address.plan_path() {
-            Ok(path) => address.open(&path).await?,
+            Ok(path) => match address.open(&path).await? {
+                // Who names a folder wants that plan, not answers without any.
+                None if address.plan.is_some() => return Err(Error::Absent { path }),
+                home => home,
+            },
             Err(_) => None,
         };
         let watch = match &home {

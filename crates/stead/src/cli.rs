@@ -14,7 +14,7 @@ use model::facts::logs::priority;
 /// the machine itself.
 #[derive(Debug, Parser)]
 #[command(name = "stead", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unhealthy, 4 rolled back.")]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check fails.")]
 pub struct Cli {
     /// The plan's folder [default: the one around the working folder, else ~/our-stead]
     #[arg(long, global = true, env = "STEAD_DIR", value_name = "FOLDER", hide_env = true)]
@@ -30,9 +30,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make or resume a stead, look at this machine, and keep watching it
     Up(Up),
-    /// Ask this machine every question and print the answers, worst first
     Check(Check),
     /// Print what is true of this machine
     Facts(Facts),
@@ -47,7 +45,9 @@ pub enum Command {
     #[command(subcommand)]
     Record(Record),
     /// Print a script that completes stead's commands in your shell
-    Completions { shell: Shell },
+    Completions {
+        shell: Shell,
+    },
     /// Print the manual page, in the form man(1) reads
     Man,
 }
@@ -69,7 +69,8 @@ pub struct Up {
     pub name: Option<String>,
 
     /// Where the page listens; only addresses of this machine's own loopback
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7833")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7833",
+          value_parser = loopback)]
     pub listen: SocketAddr,
 
     /// Serve no page
@@ -187,4 +188,15 @@ pub enum Record {
     Verify(Json),
     /// Throw the views away and compute them again from the logs
     Rebuild,
+}
+
+/// Refuses an address that other machines reach before anything is looked at.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| "it is no address with a port, as 127.0.0.1:7833".to_owned())?;
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err("the page is for this machine alone: take 127.0.0.1 or [::1]".to_owned())
+    }
 }

@@ -100,6 +100,14 @@ async fn resume(address: &Address, arguments: &Up, home: Home) -> anyhow::Result
         home.stead.name,
         home.plan.path().display()
     ));
+    if home.begun {
+        output::say(&format!(
+            "This device is new to it: its key, which begins with {}, and its record were begun \
+             just now in {}.\n",
+            home.device.get(..16).unwrap_or(&home.device),
+            home.state.path().display()
+        ));
+    }
     let mut observer = look::observer(&home).await?;
     let began = Instant::now();
     let plan = home.plan.host(&home.host)?;

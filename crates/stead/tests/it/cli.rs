@@ -104,6 +104,60 @@ fn a_mistake_in_the_plan_is_shown_with_its_line_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_lost_key_is_told_and_no_second_one_takes_its_place() {
+    let home = Home::new();
+    home.expect(EITHER, &["up", "--once"]);
+    let state = home.state();
+    fs::remove_file(state.join("device.key")).expect("removed");
+    for arguments in [["up", "--once"].as_slice(), &["check"], &["record", "verify"]] {
+        let output = home.run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("is gone") && said.contains("hint: restore "), "{said}");
+        assert!(!state.join("device.key").exists());
+    }
+    fs::rename(state.join("record.db"), state.join("old.db")).expect("moved");
+    let output = home.run(&["up", "--once"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("This device is new to it"), "{said}");
+}
+
+#[test]
+fn a_damaged_record_and_an_open_key_come_with_a_way_out() {
+    let home = Home::new();
+    home.expect(EITHER, &["up", "--once"]);
+    let state = home.state();
+    let key = state.join("device.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("opened");
+    let said = String::from_utf8_lossy(&home.run(&["status"]).stderr).into_owned();
+    assert!(said.contains("hint: `chmod 600 "), "{said}");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("closed");
+    fs::write(state.join("record.db"), "no database at all").expect("written");
+    let said = String::from_utf8_lossy(&home.run(&["status"]).stderr).into_owned();
+    assert!(said.contains("hint: move "), "{said}");
+}
+
+#[test]
+fn a_folder_that_was_named_and_holds_no_stead_is_not_passed_over() {
+    let home = Home::new();
+    for command in ["check", "facts"] {
+        let output = home.run(&["--dir", "nowhere", command]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(output.stdout.is_empty());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("there is no stead in"), "{said}");
+    }
+}
+
+#[test]
+fn a_page_for_other_machines_is_refused_before_anything_is_made() {
+    let home = Home::new();
+    let output = home.run(&["up", "--listen", "0.0.0.0:7833"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(fs::read_dir(home.path()).expect("a home").count(), 0);
+}
+
+#[test]
 fn check_answers_every_question_with_or_without_a_stead() {
     let home = Home::new();
     let report = json(&home.expect(EITHER, &["check", "--json"]));
