@@ -79,7 +79,7 @@ pub struct History {
 }
 
 impl History {
-    pub fn new(windows: BTreeMap<Meter, Vec<Window>>) -> Self {
+    pub const fn new(windows: BTreeMap<Meter, Vec<Window>>) -> Self {
         Self { windows }
     }
 

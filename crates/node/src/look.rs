@@ -13,7 +13,6 @@ use model::entry::VerdictV1;
 use model::facts::Facts;
 use model::facts::logs::Digest;
 use model::plan::host::HostPlan;
-use model::reading::History;
 use model::report::Report;
 use model::scene::Scene;
 use model::seen::Seen;
@@ -93,8 +92,7 @@ impl Look {
     ) -> Result<Report, Error> {
         let Some(home) = &self.home else {
             let facts = self.observer.observe(None, seen).await;
-            let (history, now) = (History::default(), Timestamp::now());
-            let scene = Scene { facts: &facts, history: &history, plan: None, now };
+            let scene = Scene::of(&facts, Timestamp::now());
             return Ok(Report::of(checks.iter().copied(), &scene));
         };
         if self.recorded {

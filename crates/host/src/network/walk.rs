@@ -14,7 +14,7 @@ use std::os::unix::fs::MetadataExt;
 use model::facts::network::{Namespace, Network, Process, Published, Socket};
 use model::plan::host::Protocol;
 use model::seen::Seen;
-use model::text::{printable, printable_bytes};
+use model::text::{counted_as, printable, printable_bytes};
 use rustix::fs::{Dir, Mode, OFlags, openat, readlinkat};
 
 use crate::network::table::{self, Row};
@@ -76,8 +76,8 @@ pub(super) fn walk() -> Network {
             "belong to others and can only be looked into by root"
         };
         network.hidden.push(format!(
-            "{hidden} of {} processes {why}: sockets in network namespaces of their own stay unseen",
-            pids.len()
+            "{hidden} of {} {why}: sockets in network namespaces of their own stay unseen",
+            counted_as(pids.len(), "process", "processes")
         ));
     }
     let (sockets, published) = hold(found, &pids);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use model::facts::postgres::{Database, Server};
 use model::seen::Seen;
-use model::text::printable;
+use model::text::{counted, printable};
 
 use crate::postgres::connect::{self, Connection};
 use crate::postgres::find::Target;
@@ -213,8 +213,8 @@ async fn look_into(target: &Target, rows: &[Row], unread: &mut Vec<String>) -> V
     let left = rows.iter().filter(|row| open(row)).count() - looked;
     if left > 0 {
         unread.push(format!(
-            "{left} of {} databases were not looked into: at most {DATABASES}, and for {} s",
-            rows.len(),
+            "{left} of {} not looked into: at most {DATABASES}, and for {} s",
+            counted(rows.len(), "database"),
             PATIENCE.as_secs()
         ));
     }

@@ -8,7 +8,7 @@ use crate::folder::BASELINE;
 use crate::scene::Scene;
 use crate::seen::Seen;
 use crate::template;
-use crate::text::printable;
+use crate::text::{counted, printable};
 use crate::verdict::{Finding, Verdict};
 
 pub(super) const CHECKS: &[Check] = &[
@@ -80,10 +80,12 @@ fn novelty(scene: &Scene<'_>) -> Vec<Finding> {
                 format!("{} × {}: {sample}", template.in_run, priority(template.priority))
             })
             .collect();
-        let kinds = if templates.len() == 1 { "kind" } else { "kinds" };
         let more = more(templates.len());
-        let evidence =
-            format!("{} new {kinds} of message: {}{more}", templates.len(), lines.join("; "));
+        let evidence = format!(
+            "{} of message: {}{more}",
+            counted(templates.len(), "new kind"),
+            lines.join("; ")
+        );
         findings.push(finding(verdict, source, &evidence));
     }
     if findings.is_empty() {
@@ -171,15 +173,15 @@ fn learned(digest: &Digest) -> String {
         format!("; {} are still to be read", crate::text::span(seconds))
     });
     format!(
-        "learned {} templates from {} lines since {since}{behind}; the next run compares with them",
-        digest.known, digest.lines_in_all
+        "learned {} from {} since {since}{behind}; the next run compares with them",
+        counted(digest.known, "template"),
+        counted(digest.lines_in_all, "line")
     )
 }
 
 fn read(digest: &Digest) -> String {
-    let lines = if digest.lines == 1 { "line" } else { "lines" };
-    let kinds = if digest.known == 1 { "kind" } else { "kinds" };
-    format!("{} {lines} read, {} {kinds} of message known", digest.lines, digest.known)
+    let (lines, kinds) = (counted(digest.lines, "line"), counted(digest.known, "kind"));
+    format!("{lines} read, {kinds} of message known")
 }
 
 fn burst(template: &Template) -> Option<String> {

@@ -87,7 +87,7 @@ fn lab_a_healthy_postgresql_and_web_server_pass() -> Result<()> {
         passes(&machine, check)?;
     }
     // Without a plan nobody has said what may listen; the first plan says what does.
-    sees(&machine, "listen-unexpected", Verdict::Unknown, "host", "1 ports are open")?;
+    sees(&machine, "listen-unexpected", Verdict::Unknown, "host", "1 port open")?;
     machine.sh("cd /root && stead up --once")?;
     passes(&machine, "listen-unexpected")?;
 

@@ -8,7 +8,7 @@ use crate::check::Check;
 use crate::facts::certificates::{Certificate, Certificates, OnDisk, Served};
 use crate::scene::Scene;
 use crate::seen::Seen;
-use crate::text::{moment, span};
+use crate::text::{counted, moment, span};
 use crate::verdict::Finding;
 
 pub(super) const CHECK: Check = Check {
@@ -119,10 +119,7 @@ fn unread(facts: &Certificates) -> Finding {
         "unreadable places",
         format!(
             "{} may name or hold certificates and could not be read, the first: {}: {}",
-            match facts.unread.len() {
-                1 => "1 place".to_owned(),
-                more => format!("{more} places"),
-            },
+            counted(facts.unread.len(), "place"),
             first.path,
             first.reason
         ),

@@ -7,7 +7,7 @@ use crate::facts::memory::unit::UnitMemory;
 use crate::reading::Window;
 use crate::scene::Scene;
 use crate::seen::Seen;
-use crate::text::{bytes, span};
+use crate::text::{bytes, counted, span};
 use crate::trend::Trend;
 use crate::verdict::Finding;
 
@@ -44,12 +44,12 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
         let reason = if units.is_empty() {
             "no running service's memory can be read".to_owned()
         } else if longest == 0 {
-            format!("no readings of {} services yet; a trend needs 24 h", units.len())
+            format!("no readings of {} yet; a trend needs 24 h", counted(units.len(), "service"))
         } else {
             format!(
-                "only {} of readings since any of {} services was started; a trend needs 24 h",
+                "only {} of readings since any of {} was started; a trend needs 24 h",
                 span(longest),
-                units.len()
+                counted(units.len(), "service")
             )
         };
         return vec![Finding::unknown("host", reason)];
@@ -61,7 +61,10 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
         };
         findings.push(Finding::pass(
             "host",
-            format!("none of {long} services grows towards a limit within 72 h{young}"),
+            format!(
+                "none of {} grows towards a limit within 72 h{young}",
+                counted(long, "service")
+            ),
         ));
     }
     findings

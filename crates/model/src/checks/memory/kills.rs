@@ -53,9 +53,12 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
     if findings.is_empty() {
         let total = memory.kills.seen().map_or(counted, |kills| kills.count);
         let evidence = if total == 0 {
-            format!("no kill is counted, neither on the machine nor in {watched} units")
+            format!(
+                "no kill is counted, neither on the machine nor in {}",
+                crate::text::counted(watched, "unit")
+            )
         } else {
-            format!("{total} kills are counted, and all have been known for over 7 days")
+            format!("{} counted, none within 7 days", crate::text::counted(total, "kill"))
         };
         findings.push(Finding::pass("host", evidence));
     }

@@ -6,6 +6,7 @@ use crate::cidr::Cidr;
 use crate::facts::network::{Network, database_of_port};
 use crate::scene::Scene;
 use crate::seen::Seen;
+use crate::text::counted;
 use crate::verdict::Finding;
 
 pub(super) const EXPOSED: Check = Check {
@@ -49,15 +50,7 @@ fn judge(scene: &Scene<'_>) -> Vec<Finding> {
                 .then(|| exposed(network, key, door, database))
         })
         .collect();
-    if !network.hidden.is_empty() {
-        findings.push(
-            Finding::unknown("hidden sockets", network.hidden.join("; "))
-                .fix("run `stead check` as root, outside of any container"),
-        );
-    }
-    if let Seen::Unseen(reason) = &network.published {
-        findings.push(Finding::unknown("forwarded ports", reason));
-    }
+    findings.extend(door::unseen(network));
     if findings.is_empty() {
         let inside: Vec<String> = sockets
             .iter()
@@ -66,9 +59,9 @@ fn judge(scene: &Scene<'_>) -> Vec<Finding> {
             })
             .collect();
         let figures = format!(
-            "{} sockets in {} network namespaces looked at",
-            sockets.len(),
-            network.namespaces.len().max(1)
+            "{} in {} looked at",
+            counted(sockets.len(), "socket"),
+            counted(network.namespaces.len().max(1), "network namespace")
         );
         findings.push(Finding::pass(
             "host",

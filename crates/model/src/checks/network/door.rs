@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use crate::facts::network::{Network, Published, Socket};
 use crate::plan::host::Protocol;
+use crate::seen::Seen;
+use crate::verdict::Finding;
 
 /// What tells doors apart, stable from run to run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +31,21 @@ impl Key {
 pub(super) struct Door<'a> {
     pub(super) sockets: Vec<&'a Socket>,
     pub(super) published: Vec<&'a Published>,
+}
+
+/// Where doors may be that nobody could look for.
+pub(super) fn unseen(network: &Network) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if !network.hidden.is_empty() {
+        findings.push(
+            Finding::unknown("hidden sockets", network.hidden.join("; "))
+                .fix("run `stead check` as root, outside of any container"),
+        );
+    }
+    if let Seen::Unseen(reason) = &network.published {
+        findings.push(Finding::unknown("forwarded ports", reason));
+    }
+    findings
 }
 
 /// Every door that other machines may reach.

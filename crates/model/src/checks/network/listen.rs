@@ -6,6 +6,7 @@ use crate::facts::network::{Network, database_of_port};
 use crate::plan::host::{HostPlan, Listen};
 use crate::scene::Scene;
 use crate::seen::Seen;
+use crate::text::counted;
 use crate::verdict::Finding;
 
 pub(super) const UNEXPECTED: Check = Check {
@@ -39,8 +40,8 @@ fn judge(scene: &Scene<'_>) -> Vec<Finding> {
             Finding::unknown(
                 "host",
                 format!(
-                    "the plan does not say what may listen; {} ports are open to others now",
-                    door::open(network).len()
+                    "the plan does not say what may listen; {} open to others now",
+                    counted(door::open(network).len(), "port")
                 ),
             )
             .fix("`stead up` writes a first list"),
@@ -54,23 +55,15 @@ fn judge(scene: &Scene<'_>) -> Vec<Finding> {
         })
         .map(|(key, door)| unexpected(network, plan, allowed, key, door))
         .collect();
-    if !network.hidden.is_empty() {
-        findings.push(
-            Finding::unknown("hidden sockets", network.hidden.join("; "))
-                .fix("run `stead check` as root, outside of any container"),
-        );
-    }
-    if let Seen::Unseen(reason) = &network.published {
-        findings.push(Finding::unknown("forwarded ports", reason));
-    }
+    findings.extend(door::unseen(network));
     if findings.is_empty() {
         let clients = sockets.iter().filter(|socket| network.client(socket)).count();
         findings.push(Finding::pass(
             "host",
             format!(
-                "{} ports are open to others, all named in the plan; {clients} UDP sockets of \
-                 clients left out",
-                doors.len()
+                "{} open to others, all named in the plan; {} of clients left out",
+                counted(doors.len(), "port"),
+                counted(clients, "UDP socket")
             ),
         ));
     }

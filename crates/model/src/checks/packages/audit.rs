@@ -2,6 +2,7 @@
 
 use crate::scene::Scene;
 use crate::seen::Seen;
+use crate::text::counted;
 use crate::verdict::Finding;
 
 /// How many packages are told one by one.
@@ -13,8 +14,8 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
         Seen::Unseen(reason) => return vec![Finding::unknown("host", reason)],
     };
     if dpkg.broken.is_empty() && !dpkg.interrupted {
-        let count = dpkg.installed.len();
-        return vec![Finding::pass("host", format!("{count} packages, all wholly installed"))];
+        let packages = counted(dpkg.installed.len(), "package");
+        return vec![Finding::pass("host", format!("{packages}, all wholly installed"))];
     }
     if let Some(pid) = dpkg.at_work {
         return vec![Finding::unknown(
@@ -54,15 +55,12 @@ mod tests {
     use super::*;
     use crate::facts::Facts;
     use crate::facts::packages::{Broken, Dpkg};
-    use crate::reading::History;
     use crate::verdict::Verdict;
 
     const NOW: i64 = 1_000_000_000;
 
     fn judged(facts: &Facts) -> Vec<Finding> {
-        let history = History::default();
-        let now = Timestamp::from_second(NOW).unwrap();
-        judge(&Scene { facts, history: &history, plan: None, now })
+        judge(&Scene::of(facts, Timestamp::from_second(NOW).unwrap()))
     }
 
     fn facts(broken: usize, at_work: Option<u32>, interrupted: bool) -> Facts {

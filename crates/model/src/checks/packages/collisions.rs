@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::scene::Scene;
 use crate::seen::Seen;
+use crate::text::counted;
 use crate::verdict::Finding;
 
 /// How many paths of a pair are told.
@@ -30,7 +31,7 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
             let dots = if paths.len() > TOLD { ", …" } else { "" };
             Finding::fail(
                 owners.join(" and "),
-                format!("{} files are claimed by both: {some}{dots}", paths.len()),
+                format!("{} claimed by both: {some}{dots}", counted(paths.len(), "file")),
             )
             .fix(format!(
                 "dpkg -S '{}'; remove one of the packages, or apt-get install --reinstall the one \
@@ -48,15 +49,12 @@ mod tests {
     use super::*;
     use crate::facts::Facts;
     use crate::facts::packages::Collision;
-    use crate::reading::History;
     use crate::verdict::Verdict;
 
     const NOW: i64 = 1_000_000_000;
 
     fn judged(facts: &Facts) -> Vec<Finding> {
-        let history = History::default();
-        let now = Timestamp::from_second(NOW).unwrap();
-        judge(&Scene { facts, history: &history, plan: None, now })
+        judge(&Scene::of(facts, Timestamp::from_second(NOW).unwrap()))
     }
 
     #[test]
@@ -74,7 +72,7 @@ mod tests {
         let findings = judged(&facts);
         assert_eq!(findings.len(), 2);
         let pair = findings.iter().find(|finding| finding.subject == "one and two").unwrap();
-        assert_eq!(pair.evidence, "2 files are claimed by both: /a, /b");
+        assert_eq!(pair.evidence, "2 files claimed by both: /a, /b");
         assert_eq!(pair.verdict, Verdict::Fail);
         facts.packages.collisions = Seen::Seen(Vec::new());
         assert_eq!(judged(&facts)[0].verdict, Verdict::Pass);

@@ -2,6 +2,7 @@
 
 use crate::scene::Scene;
 use crate::seen::Seen;
+use crate::text::counted;
 use crate::verdict::Finding;
 
 pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
@@ -41,7 +42,10 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
     if findings.is_empty() {
         findings.push(Finding::pass(
             "host",
-            format!("none of {} packages is on hold or bound to a version", dpkg.installed.len()),
+            format!(
+                "none of {} is on hold or bound to a version",
+                counted(dpkg.installed.len(), "package")
+            ),
         ));
     }
     findings
@@ -54,15 +58,12 @@ mod tests {
     use super::*;
     use crate::facts::Facts;
     use crate::facts::packages::{Dpkg, Pending, Security};
-    use crate::reading::History;
     use crate::verdict::Verdict;
 
     const NOW: i64 = 1_000_000_000;
 
     fn judged(facts: &Facts) -> Vec<Finding> {
-        let history = History::default();
-        let now = Timestamp::from_second(NOW).unwrap();
-        judge(&Scene { facts, history: &history, plan: None, now })
+        judge(&Scene::of(facts, Timestamp::from_second(NOW).unwrap()))
     }
 
     #[test]

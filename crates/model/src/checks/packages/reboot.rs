@@ -65,15 +65,12 @@ mod tests {
     use super::*;
     use crate::facts::Facts;
     use crate::facts::packages::{Flag, Reboot};
-    use crate::reading::History;
     use crate::verdict::Verdict;
 
     const NOW: i64 = 1_000_000_000;
 
     fn judged(facts: &Facts) -> Vec<Finding> {
-        let history = History::default();
-        let now = Timestamp::from_second(NOW).unwrap();
-        judge(&Scene { facts, history: &history, plan: None, now })
+        judge(&Scene::of(facts, Timestamp::from_second(NOW).unwrap()))
     }
 
     fn verdict(change: impl FnOnce(&mut Reboot)) -> Verdict {

@@ -3,7 +3,7 @@
 use crate::facts::packages::Security;
 use crate::scene::Scene;
 use crate::seen::Seen;
-use crate::text::span;
+use crate::text::{counted, span};
 use crate::verdict::Finding;
 
 const DAY: i64 = 86_400;
@@ -49,8 +49,8 @@ fn doubt(security: &Security, scene: &Scene<'_>) -> Option<String> {
     }
     if security.origins.is_empty() {
         return Some(format!(
-            "none of apt's {} package lists is of a security archive",
-            security.lists
+            "none of apt's {} is of a security archive",
+            counted(security.lists, "package list")
         ));
     }
     if let Some(unread) = security.unread.first() {
@@ -93,15 +93,12 @@ mod tests {
     use super::*;
     use crate::facts::Facts;
     use crate::facts::packages::Pending;
-    use crate::reading::History;
     use crate::verdict::Verdict;
 
     const NOW: i64 = 1_000_000_000;
 
     fn judged(facts: &Facts) -> Vec<Finding> {
-        let history = History::default();
-        let now = Timestamp::from_second(NOW).unwrap();
-        judge(&Scene { facts, history: &history, plan: None, now })
+        judge(&Scene::of(facts, Timestamp::from_second(NOW).unwrap()))
     }
 
     fn well() -> Security {

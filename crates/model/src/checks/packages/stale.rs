@@ -3,6 +3,7 @@
 use crate::facts::packages::StaleGroup;
 use crate::scene::Scene;
 use crate::seen::Seen;
+use crate::text::counted_as;
 use crate::verdict::Finding;
 
 pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
@@ -20,15 +21,18 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
         findings.push(Finding::unknown(
             "host",
             format!(
-                "{} of {} processes may not be looked into; {advice}",
+                "{} of {} may not be looked into; {advice}",
                 stale.unreadable,
-                stale.unreadable + stale.processes
+                counted_as(stale.unreadable + stale.processes, "process", "processes")
             ),
         ));
     } else if findings.is_empty() {
         findings.push(Finding::pass(
             "host",
-            format!("{} processes, all with their files as on disk", stale.processes),
+            format!(
+                "{}, all with their files as on disk",
+                counted_as(stale.processes, "process", "processes")
+            ),
         ));
     }
     findings
@@ -66,15 +70,12 @@ mod tests {
     use super::*;
     use crate::facts::Facts;
     use crate::facts::packages::Stale;
-    use crate::reading::History;
     use crate::verdict::Verdict;
 
     const NOW: i64 = 1_000_000_000;
 
     fn judged(facts: &Facts) -> Vec<Finding> {
-        let history = History::default();
-        let now = Timestamp::from_second(NOW).unwrap();
-        judge(&Scene { facts, history: &history, plan: None, now })
+        judge(&Scene::of(facts, Timestamp::from_second(NOW).unwrap()))
     }
 
     #[test]

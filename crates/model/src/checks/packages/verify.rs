@@ -3,6 +3,7 @@
 use crate::facts::packages::{Altered, Verified};
 use crate::scene::Scene;
 use crate::seen::Seen;
+use crate::text::counted;
 use crate::verdict::Finding;
 
 /// How many packages are told one by one.
@@ -35,8 +36,8 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
         findings.push(Finding::unknown(
             "host",
             format!(
-                "{} packages are not compared yet: the next run goes on; {}",
-                verified.waiting,
+                "{} not compared yet: the next run goes on; {}",
+                counted(verified.waiting, "package"),
                 told(verified)
             ),
         ));
@@ -48,7 +49,11 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
         };
         findings.push(Finding::unknown(
             "host",
-            format!("{} files cannot be read, {advice}; {}", verified.unreadable, told(verified)),
+            format!(
+                "{} cannot be read, {advice}; {}",
+                counted(verified.unreadable, "file"),
+                told(verified)
+            ),
         ));
     } else if findings.is_empty() {
         findings.push(Finding::pass("host", told(verified)));
@@ -78,8 +83,9 @@ fn altered(altered: &Altered) -> Finding {
 
 fn told(verified: &Verified) -> String {
     let mut text = format!(
-        "{} files of {} packages are compared with their checksums",
-        verified.files, verified.packages
+        "{} of {} compared with their checksums",
+        counted(verified.files, "file"),
+        counted(verified.packages, "package")
     );
     for (count, what) in [
         (verified.excluded, "absent by path-exclude"),
@@ -110,15 +116,12 @@ mod tests {
 
     use super::*;
     use crate::facts::Facts;
-    use crate::reading::History;
     use crate::verdict::Verdict;
 
     const NOW: i64 = 1_000_000_000;
 
     fn judged(facts: &Facts) -> Vec<Finding> {
-        let history = History::default();
-        let now = Timestamp::from_second(NOW).unwrap();
-        judge(&Scene { facts, history: &history, plan: None, now })
+        judge(&Scene::of(facts, Timestamp::from_second(NOW).unwrap()))
     }
 
     fn facts(verified: Verified) -> Facts {

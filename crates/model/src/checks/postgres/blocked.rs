@@ -6,7 +6,7 @@ use crate::check::Check;
 use crate::checks::postgres::each::{self, Answer};
 use crate::facts::postgres::Session;
 use crate::scene::Scene;
-use crate::text::span;
+use crate::text::{counted, span};
 use crate::verdict::Finding;
 
 pub(super) const BLOCKED: Check = Check {
@@ -75,7 +75,10 @@ fn judge(scene: &Scene<'_>) -> Vec<Finding> {
             })
             .take(MOST)
             .collect();
-        Ok(Answer { findings, figures: format!("{} sessions wait for a lock", waiting.len()) })
+        Ok(Answer {
+            findings,
+            figures: format!("{} waiting for a lock", counted(waiting.len(), "session")),
+        })
     })
 }
 

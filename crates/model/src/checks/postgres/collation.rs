@@ -5,6 +5,7 @@ use crate::checks::postgres::each::{self, Answer};
 use crate::facts::postgres::{Cluster, Database, Server};
 use crate::scene::Scene;
 use crate::seen::Seen;
+use crate::text::counted;
 use crate::verdict::Finding;
 
 pub(super) const COLLATION: Check = Check {
@@ -41,8 +42,8 @@ fn judge(scene: &Scene<'_>) -> Vec<Finding> {
         findings.extend(unasked(cluster, server, databases));
         let recorded = databases.iter().filter(|d| d.collation_recorded.is_some()).count();
         let figures = format!(
-            "{recorded} of {} databases record a collation version (C has none), all still true",
-            databases.len()
+            "of {}, {recorded} with a recorded collation version (C has none), all still true",
+            counted(databases.len(), "database")
         );
         Ok(Answer { findings, figures })
     })

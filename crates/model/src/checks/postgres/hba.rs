@@ -6,6 +6,7 @@ use crate::check::Check;
 use crate::checks::postgres::each::{self, Answer};
 use crate::facts::postgres::{Cluster, Rule, Server};
 use crate::scene::Scene;
+use crate::text::counted;
 use crate::verdict::{Finding, Verdict};
 
 pub(super) const RULES: Check = Check {
@@ -42,7 +43,7 @@ fn judge(scene: &Scene<'_>) -> Vec<Finding> {
             rules.iter().filter_map(|rule| judged(cluster, server, rule)).collect();
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.verdict));
         findings.truncate(MOST);
-        Ok(Answer { findings, figures: format!("{} rules, none open", rules.len()) })
+        Ok(Answer { findings, figures: format!("{}, none open", counted(rules.len(), "rule")) })
     })
 }
 

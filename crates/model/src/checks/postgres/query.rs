@@ -4,7 +4,7 @@ use crate::check::Check;
 use crate::checks::postgres::each::{self, Answer};
 use crate::facts::postgres::{Server, Session};
 use crate::scene::Scene;
-use crate::text::span;
+use crate::text::{counted, span};
 use crate::verdict::{Finding, Verdict};
 
 pub(super) const LONG: Check = Check {
@@ -81,7 +81,11 @@ fn long(scene: &Scene<'_>) -> Vec<Finding> {
         let oldest = busy().map(|session| session.age_seconds).max();
         let figures = match oldest {
             Some(seconds) => {
-                format!("{} clients at work, the oldest for {}", busy().count(), span(seconds))
+                format!(
+                    "{} at work, the oldest for {}",
+                    counted(busy().count(), "client"),
+                    span(seconds)
+                )
             }
             None => "no client at work".to_owned(),
         };
@@ -123,8 +127,8 @@ fn idle(scene: &Scene<'_>) -> Vec<Finding> {
             .collect();
         let figures = match idle().map(|session| session.state_seconds).max() {
             Some(seconds) => format!(
-                "{} clients idle in a transaction, the longest for {}",
-                idle().count(),
+                "{} idle in a transaction, the longest for {}",
+                counted(idle().count(), "client"),
                 span(seconds)
             ),
             None => "no client is idle in a transaction".to_owned(),

@@ -4,7 +4,7 @@ use crate::check::Check;
 use crate::checks::postgres::each::{self, Answer};
 use crate::facts::postgres::{Database, Table};
 use crate::scene::Scene;
-use crate::text::bytes;
+use crate::text::{bytes, counted};
 use crate::verdict::Finding;
 
 pub(super) const SIZE: Check = Check {
@@ -60,8 +60,11 @@ fn judge(scene: &Scene<'_>) -> Vec<Finding> {
         let hidden = databases.len() - measured.len();
         let hidden =
             if hidden == 0 { String::new() } else { format!(" ({hidden} more not measured)") };
-        let figures =
-            format!("{} in {} databases{hidden}; {largest}", bytes(total), measured.len());
+        let figures = format!(
+            "{} in {}{hidden}; {largest}",
+            bytes(total),
+            counted(measured.len(), "database")
+        );
         Ok(Answer { findings: Vec::new(), figures })
     })
 }
@@ -88,7 +91,7 @@ mod tests {
         assert_eq!(found[0].verdict, Verdict::Pass);
         assert_eq!(
             found[0].evidence,
-            "15/main: 3.0 MiB in 1 databases; largest tables: app public.large 1.0 MiB, app \
+            "15/main: 3.0 MiB in 1 database; largest tables: app public.large 1.0 MiB, app \
              public.small 1.0 KiB"
         );
     }

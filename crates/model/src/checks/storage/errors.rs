@@ -3,6 +3,7 @@
 use crate::facts::storage::{Array, Filesystem};
 use crate::scene::Scene;
 use crate::seen::Seen;
+use crate::text::counted;
 use crate::verdict::Finding;
 
 pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
@@ -16,13 +17,13 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
     if findings.is_empty() {
         let arrays = match storage.arrays.len() {
             0 => String::new(),
-            count => format!(", and {count} RAID arrays are complete"),
+            count => format!("; {}, complete", counted(count, "RAID array")),
         };
         findings.push(Finding::pass(
             "host",
             format!(
-                "{} filesystems have counted no error and are as writable as wanted{arrays}",
-                filesystems.len()
+                "{}: no error counted, as writable as wanted{arrays}",
+                counted(filesystems.len(), "filesystem")
             ),
         ));
     }
@@ -134,6 +135,6 @@ mod tests {
     fn a_sound_machine_passes_with_counts() {
         let finding = judged(vec![root()], vec![]).remove(0);
         assert_eq!(finding.verdict, Verdict::Pass);
-        assert!(finding.evidence.starts_with("1 filesystems"), "{finding:?}");
+        assert!(finding.evidence.starts_with("1 filesystem:"), "{finding:?}");
     }
 }

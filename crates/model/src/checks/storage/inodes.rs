@@ -3,7 +3,7 @@
 use crate::checks::storage::projection;
 use crate::scene::Scene;
 use crate::seen::Seen;
-use crate::text::span;
+use crate::text::{counted, span};
 use crate::verdict::Finding;
 
 pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
@@ -13,7 +13,7 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     let mut fullest: Option<(f64, &str)> = None;
-    let mut counted = 0;
+    let mut limited = 0;
     for filesystem in filesystems {
         let usage = match &filesystem.usage {
             Seen::Seen(usage) => usage,
@@ -23,7 +23,7 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
             }
         };
         let Some(inodes) = usage.inodes.filter(|_| !filesystem.read_only) else { continue };
-        counted += 1;
+        limited += 1;
         let percent = inodes.percent();
         if fullest.is_none_or(|(most, _)| percent > most) {
             fullest = Some((percent, &filesystem.mount));
@@ -55,7 +55,10 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
             "host",
             match fullest {
                 Some((percent, mount)) => {
-                    format!("{counted} filesystems; the fullest is {mount}: {percent:.0} % used")
+                    format!(
+                        "{}; the fullest is {mount}: {percent:.0} % used",
+                        counted(limited, "filesystem")
+                    )
                 }
                 None => "no local filesystem has a fixed number of inodes".to_owned(),
             },
@@ -71,7 +74,6 @@ mod tests {
     use super::*;
     use crate::facts::Facts;
     use crate::facts::storage::{Filesystem, Inodes, Purpose, Usage};
-    use crate::reading::History;
     use crate::verdict::Verdict;
 
     fn verdict(inodes: Option<Inodes>) -> Verdict {
@@ -92,9 +94,7 @@ mod tests {
             }),
             errors: Vec::new(),
         }]);
-        let history = History::default();
-        let now = Timestamp::UNIX_EPOCH;
-        judge(&Scene { facts: &facts, history: &history, plan: None, now })[0].verdict
+        judge(&Scene::of(&facts, Timestamp::UNIX_EPOCH))[0].verdict
     }
 
     #[test]

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::facts::storage::Store;
 use crate::scene::Scene;
 use crate::seen::Seen;
-use crate::text::{bytes, span};
+use crate::text::{bytes, counted, span};
 use crate::verdict::Finding;
 
 const DAY: u64 = 86_400;
@@ -57,7 +57,8 @@ fn projected(store: &Store, now: Timestamp, retention: Option<u64>) -> Option<u6
 }
 
 fn tell(store: &Store, now: Timestamp, retention: Option<u64>) -> String {
-    let mut text = format!("{} in {} files in {}", bytes(store.bytes), store.files, store.path);
+    let mut text =
+        format!("{} in {} in {}", bytes(store.bytes), counted(store.files, "file"), store.path);
     if let Some(reach) = reach(store, now) {
         text.push_str(&format!(", reaches back {}", span(reach)));
     }
@@ -96,9 +97,9 @@ fn sick(store: &Store, now: Timestamp) -> Option<Finding> {
             Finding::warn(
                 &store.path,
                 format!(
-                    "{size} in {} files, although the limit is {}: journald does not tidy this \
+                    "{size} in {}, although the limit is {}: journald does not tidy this \
                      up; often these are files of another machine id",
-                    store.files,
+                    counted(store.files, "file"),
                     bytes(limit)
                 ),
             )

@@ -4,7 +4,7 @@ use crate::checks::storage::projection;
 use crate::facts::storage::{Filesystem, Purpose, Usage};
 use crate::scene::Scene;
 use crate::seen::Seen;
-use crate::text::{bytes, span};
+use crate::text::{bytes, counted, span};
 use crate::verdict::{Finding, Verdict};
 
 const GIB: u64 = 1 << 30;
@@ -36,8 +36,8 @@ pub(super) fn judge(scene: &Scene<'_>) -> Vec<Finding> {
             Some((filesystem, usage)) => Finding::pass(
                 "host",
                 format!(
-                    "{} filesystems; the fullest is {}: {}",
-                    well.len(),
+                    "{}; the fullest is {}: {}",
+                    counted(well.len(), "filesystem"),
                     filesystem.mount,
                     figures(usage)
                 ),

@@ -2,6 +2,7 @@
 
 use crate::facts::units::Units;
 use crate::facts::units::timer::Timer;
+use crate::text::counted;
 use crate::verdict::Finding;
 
 /// The findings of a rule, or one pass that counts the timers.
@@ -16,8 +17,7 @@ pub(super) fn each(
             "host",
             match units.timers.len() {
                 0 => "there is no timer here".to_owned(),
-                1 => format!("1 timer: {well}"),
-                count => format!("{count} timers: {well}"),
+                count => format!("{}: {well}", counted(count, "timer")),
             },
         ));
     }

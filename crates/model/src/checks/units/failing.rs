@@ -2,7 +2,7 @@
 
 use crate::facts::units::Units;
 use crate::facts::units::restarts::Restarts;
-use crate::text::span;
+use crate::text::{counted, span};
 use crate::verdict::Finding;
 
 /// The fewest restarts within the window that count as a loop.
@@ -20,7 +20,7 @@ pub(super) fn failed(units: &Units) -> Vec<Finding> {
     if units.failed.is_empty() {
         return vec![Finding::pass(
             "host",
-            format!("none of {} units in memory has failed", units.loaded),
+            format!("none of {} in memory has failed", counted(units.loaded, "unit")),
         )];
     }
     units
@@ -82,8 +82,8 @@ fn loops(restarts: &Restarts) -> Option<Finding> {
     if restarts.first_look && distance > SLOW && restarts.state_seconds < FRESH {
         // A loop may be younger than the boot; that a rare restart was just now is not likely.
         let evidence = format!(
-            "{} restarts since it was started, the last {} ago; another look will tell whether it goes on",
-            restarts.total,
+            "{} since it was started, the last {} ago; another look will tell whether it goes on",
+            counted(restarts.total, "restart"),
             span(restarts.state_seconds)
         );
         return Some(Finding::warn(name, evidence).fix(fix));
@@ -92,8 +92,8 @@ fn loops(restarts: &Restarts) -> Option<Finding> {
         return None;
     }
     let evidence = format!(
-        "{} restarts within {}, {} in all; now `{}` for {}",
-        restarts.recent,
+        "{} within {}, {} in all; now `{}` for {}",
+        counted(restarts.recent, "restart"),
         span(restarts.window_seconds),
         restarts.total,
         restarts.sub,
