@@ -50,8 +50,9 @@ async fn ask(address: &Address, arguments: &cli::Check) -> anyhow::Result<u8> {
         model::checks::all().collect()
     } else {
         // Named twice, asked once.
-        let names: BTreeSet<&String> = arguments.names.iter().collect();
-        names.into_iter().map(|name| named(name)).collect::<anyhow::Result<Vec<_>>>()?
+        let mut asked = BTreeSet::new();
+        let names = arguments.names.iter().filter(|name| asked.insert(*name));
+        names.map(|name| named(name)).collect::<anyhow::Result<Vec<_>>>()?
     };
     let bar = Bar::new();
     let report = Look::open(address).await?.report(&checks, &|part| bar.seen(part)).await?;
