@@ -155,7 +155,9 @@ mod tests {
             assert!(!sample.contains("hunter"), "{line}: {sample}");
             assert!(sample.contains("<secret>"), "{line}: {sample}");
         }
-        for line in ["0:token:hunter", "a.b:api_key:hunter", "x:y:password:hunter"] {
+        for line in
+            ["0:token:hunter", "a.b:api_key:hunter", "user token:hunter", "x:y:password:hunter"]
+        {
             assert!(masked(line).ends_with(":<secret>"), "{line}: {}", masked(line));
         }
         let jwt = "got eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U end";
@@ -197,9 +199,20 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_between_colons_is_its_own_template() {
+    fn a_word_joined_to_a_number_is_its_own_template() {
         assert_eq!(masked("0:token:user0"), "<n>:token:<secret>");
-        for line in ["0:token:user0", "a:0:token:user0:b", "token:0:token:x", "user:token:user0"] {
+        for line in ["0:token:user0", "a:0:token:user0:b", "token:0:token:x", "user:token:user0"]
+            .into_iter()
+            .chain([
+                "0.user=msgmsg",
+                "0-user:joe",
+                "0..msg='a b'",
+                "0...user=joe",
+                "user=msg0token",
+                "x:''@a:b'y",
+                "®:''@ᾶ:ጘ'🌀",
+            ])
+        {
             assert_eq!(masked(&masked(line)), masked(line), "{line}");
         }
     }

@@ -255,14 +255,19 @@ impl<'a> Scanner<'a> {
         }
         let word = &self.text[start..end];
         let promise = std::mem::replace(&mut self.promise, Promise::Nothing);
-        // A word next to a mark was one word with it.
-        let glued = (!self.space && out.ends_with('>')) || self.text[end..].starts_with('<');
+        // A word next to a mark was one word with it, held together by two joints at most.
+        let before = out.trim_end_matches(word::joins);
+        let joined = !self.space && before.ends_with('>') && out.len() - before.len() <= 2;
+        let glued = joined || self.text[end..].starts_with('<');
         self.at = end;
         if word::is_secret(word) {
             let line = word::is_secret_line(word);
             let bearer = word.eq_ignore_ascii_case("bearer");
             let option = bearer || self.text[..start].ends_with("--");
             self.promise = Promise::Secret { line, option };
+            if promise == Promise::User && self.mode == Mode::Template && !word::is_unit(word) {
+                return self.mark("<user>", out);
+            }
         } else if self.mode == Mode::Sample {
             if word::is_random(word) && !word.starts_with("SHA") {
                 let rest = &self.text[end..];
@@ -377,9 +382,9 @@ fn close(text: &str, quote: char) -> Option<usize> {
 }
 
 /// Whether a quotation mark beside this character is an apostrophe. The ends of marks count as
-/// the words that they stand for.
+/// the words that they stand for, and so does the `@` that a mark may swallow.
 fn glues(character: char) -> bool {
-    word::belongs(character) || matches!(character, '<' | '>')
+    word::belongs(character) || matches!(character, '<' | '>' | '@')
 }
 
 fn ends_value(character: char) -> bool {
