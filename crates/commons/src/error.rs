@@ -33,7 +33,7 @@ pub enum Error {
         "the record `{path}` was written by a newer stead: its schema is {found}, ours is {known}"
     )]
     Newer { path: PathBuf, found: i64, known: i64 },
-    #[error("cannot {operation} in the record `{path}`")]
+    #[error("cannot {operation}: `{path}`")]
     Database { operation: &'static str, path: PathBuf, source: SqliteError },
 }
 
@@ -63,12 +63,30 @@ impl Error {
         }
     }
 
+    /// Whether the place of the record is at fault, not what is in it: a full disk, a file system
+    /// that may not be written.
+    pub const fn is_of_the_place(&self) -> bool {
+        matches!(
+            self,
+            Self::Full { .. }
+                | Self::ReadOnly { .. }
+                | Self::MakeRecord { .. }
+                | Self::WriteKey { .. }
+                | Self::Database { .. }
+        )
+    }
+
     /// Names the failed operation; tells apart what the user can mend, by SQLite's result codes
     /// (<https://www.sqlite.org/rescode.html>).
     pub(crate) fn of(operation: &'static str, path: &Path, source: SqliteError) -> Self {
         let path = path.to_owned();
+        let code = code(&source);
+        // SQLITE_IOERR_SHMSIZE: no space for the index of the -wal file.
+        if code == Some(4874) {
+            return Self::Full { operation, path };
+        }
         // An extended code has the primary one in its lowest byte.
-        match code(&source).map(|code| code & 0xff) {
+        match code.map(|code| code & 0xff) {
             Some(5 | 6) => Self::Locked { operation, path },
             Some(8) => Self::ReadOnly { operation, path },
             Some(11 | 26) => Self::Damaged { operation, path, source },

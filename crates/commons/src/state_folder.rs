@@ -26,6 +26,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether nothing can be written there.
+    pub const fn is_of_the_place(&self) -> bool {
+        matches!(self, Self::Make { .. } | Self::Lock { .. })
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -43,6 +43,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the place of keys and record is at fault, not what is in them.
+    pub const fn is_of_the_place(&self) -> bool {
+        match self {
+            Self::State(error) => error.is_of_the_place(),
+            Self::Record(error) => error.is_of_the_place(),
+            _ => false,
+        }
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -87,6 +87,19 @@ impl Address {
         }
     }
 
+    /// Who names a folder wants that plan, not answers without any.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] if a folder was named that holds no stead.
+    pub fn named_is_there(&self) -> Result<(), Error> {
+        match &self.plan {
+            Some(path) if PlanFolder::open(path).is_none() => {
+                Err(Error::Absent { path: path.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// `~/our-stead`.
     fn usual() -> Result<PathBuf, Error> {
         std::env::var_os("HOME")

@@ -2,8 +2,10 @@
 //!
 //! Leaves out when to look again, and who is shown what was seen.
 
+use std::path::Path;
 use std::time::Instant;
 
+use commons::plan_folder::PlanFolder;
 use commons::record::rows::Reach;
 use host::kept::Kept;
 use host::observer::Observer;
@@ -27,6 +29,10 @@ const KEPT: &str = "observer";
 #[derive(Debug)]
 pub struct Look {
     home: Option<Home>,
+    /// What the plan says of this host, where there is a plan but no place for its record.
+    plan: Option<HostPlan>,
+    /// Why nothing can be recorded, as on a full disk.
+    forgotten: Option<Error>,
     observer: Observer,
     /// Whether what is seen is recorded: not while another process watches, whose record it is.
     recorded: bool,
@@ -44,34 +50,58 @@ pub struct Sight {
 }
 
 impl Look {
-    /// Opens the stead of this address; where there is none, looks without memory.
+    /// Opens the stead of this address; where there is none, looks without memory, and so where
+    /// its record has no place to be in: that is when answers are needed most.
     ///
     /// # Errors
     /// If there is a stead that cannot be opened.
     pub async fn open(address: &Address) -> Result<Self, Error> {
         // Without a home there can be no stead: a plain look still works.
-        let home = match address.plan_path() {
-            Ok(path) => match address.open(&path).await? {
-                // Who names a folder wants that plan, not answers without any.
-                None if address.plan.is_some() => return Err(Error::Absent { path }),
-                home => home,
-            },
-            Err(_) => None,
+        let path = match address.plan_path() {
+            Ok(path) => path,
+            Err(_) => return Ok(Self::without(None, None)),
         };
-        let watch = match &home {
-            Some(home) => home.state.watch()?,
-            None => None,
-        };
-        let observer = match &home {
-            Some(home) => observer(home).await?,
-            None => Observer::default(),
-        };
-        Ok(Self { home, observer, recorded: watch.is_some(), _watch: watch })
+        match Self::within(address, &path).await {
+            Ok(None) => Ok(Self::without(None, None)),
+            Ok(Some(look)) => Ok(look),
+            Err(error) if error.is_of_the_place() => {
+                let plan = PlanFolder::open(&path).map(|plan| plan.host(&address.host));
+                Ok(Self::without(plan.transpose()?.flatten(), Some(error)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn within(address: &Address, path: &Path) -> Result<Option<Self>, Error> {
+        let Some(home) = address.open(path).await? else { return Ok(None) };
+        let watch = home.state.watch()?;
+        let observer = observer(&home).await?;
+        Ok(Some(Self {
+            recorded: watch.is_some(),
+            observer,
+            plan: None,
+            forgotten: None,
+            _watch: watch,
+            home: Some(home),
+        }))
+    }
+
+    fn without(plan: Option<HostPlan>, forgotten: Option<Error>) -> Self {
+        let observer = Observer::default();
+        Self { home: None, plan, forgotten, observer, recorded: false, _watch: None }
+    }
+
+    /// Why nothing of this look can be recorded or remembered, if that is so.
+    pub const fn forgotten(&self) -> Option<&Error> {
+        self.forgotten.as_ref()
     }
 
     /// Looks, judging nothing and recording nothing.
     pub async fn facts(mut self, seen: &(dyn Fn(&'static str) + Send + Sync)) -> Facts {
-        let plan = self.home.as_ref().and_then(|home| home.plan.host(&home.host).ok().flatten());
+        let plan = match &self.home {
+            Some(home) => home.plan.host(&home.host).ok().flatten(),
+            None => self.plan,
+        };
         self.observer.observe(plan.as_ref(), seen).await
     }
 
@@ -91,8 +121,9 @@ impl Look {
         seen: &(dyn Fn(&'static str) + Send + Sync),
     ) -> Result<Report, Error> {
         let Some(home) = &self.home else {
-            let facts = self.observer.observe(None, seen).await;
-            let scene = Scene::of(&facts, Timestamp::now());
+            let plan = self.plan.as_ref();
+            let facts = self.observer.observe(plan, seen).await;
+            let scene = Scene { plan, ..Scene::of(&facts, Timestamp::now()) };
             return Ok(Report::of(checks.iter().copied(), &scene));
         };
         if self.recorded {

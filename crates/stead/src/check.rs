@@ -55,7 +55,15 @@ async fn ask(address: &Address, arguments: &cli::Check) -> anyhow::Result<u8> {
         names.map(|name| named(name)).collect::<anyhow::Result<Vec<_>>>()?
     };
     let bar = Bar::new();
-    let report = Look::open(address).await?.report(&checks, &|part| bar.seen(part)).await?;
+    address.named_is_there()?;
+    let look = Look::open(address).await?;
+    if let Some(error) = look.forgotten() {
+        output::say(&output::tame(&format!(
+            "warning: these answers have no history and are not recorded: {}",
+            model::text::with_causes(error)
+        )));
+    }
+    let report = look.report(&checks, &|part| bar.seen(part)).await?;
     drop(bar);
     if arguments.json.json {
         output::json(&report)?;

@@ -10,6 +10,7 @@ use crate::cli::Facts;
 use crate::output;
 
 pub async fn run(address: &Address, arguments: &Facts) -> anyhow::Result<u8> {
+    address.named_is_there()?;
     let bar = Bar::new();
     let facts = Look::open(address).await?.facts(&|part| bar.seen(part)).await;
     drop(bar);

@@ -37,12 +37,13 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            output::say(&format!("error: {error}"));
+            // A file's own text may be part of what is said.
+            output::say(&output::tame(&format!("error: {error}")));
             for cause in error.chain().skip(1) {
-                output::say(format!("  cause: {cause}").trim_end());
+                output::say(output::tame(&format!("  cause: {cause}")).trim_end());
             }
             if let Some(hint) = teach::hint(&error) {
-                output::say(&format!("hint: {hint}"));
+                output::say(&output::tame(&format!("hint: {hint}")));
             }
             ExitCode::from(FAILED)
         }

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Write};
 
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
-use model::text::span;
+use model::text::{printable, span};
 use model::verdict::Verdict;
 
 /// Prints a result. A reader that has gone away, as `head` does, is no error.
@@ -26,6 +26,12 @@ pub fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
 /// Says something beside the results; nobody may be listening.
 pub fn say(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// Makes text of unknown origin safe to say, line by line; very long lines are cut.
+pub fn tame(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| printable(line, 1000)).collect();
+    lines.join("\n")
 }
 
 /// A verdict's word in its colour, filled to `width`.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::member_name::MemberName;
 use crate::plan::error::Error;
+use crate::text::printable;
 
 /// The whole file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,8 +88,23 @@ impl SteadPlan {
     /// Where it stands in the plan's folder.
     pub const FILE: &str = "stead.toml";
 
-    /// Reads the file's text.
+    /// Reads the file's text. What could harm a terminal in the name is escaped.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        Ok(toml::from_str(text)?)
+        let mut plan: Self = toml::from_str(text)?;
+        plan.name = printable(&plan.name, 100);
+        Ok(plan)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_steads_name_cannot_harm_a_terminal() {
+        let id = "0".repeat(32);
+        let text = format!("name = \"\\u001b[31mred\\n\"\nid = \"{id}\"\n");
+        let plan = SteadPlan::parse(&text).expect("valid");
+        assert_eq!(plan.name, "\\u{1b}[31mred\\n");
     }
 }

@@ -138,6 +138,35 @@ fn a_damaged_record_and_an_open_key_come_with_a_way_out() {
 }
 
 #[test]
+fn where_nothing_can_be_written_check_answers_by_the_plan_and_says_so() {
+    let home = Home::new();
+    home.expect(EITHER, &["up", "--once"]);
+    let file = fs::read_dir(home.path().join("our-stead/hosts")).expect("hosts").next();
+    let file = file.expect("one").expect("readable").path();
+    let secret = "\n[[secrets]]\npath = \"/nowhere/hush\"\n";
+    let text = fs::read_to_string(&file).expect("readable") + secret;
+    fs::write(&file, text).expect("written");
+    // What stands where a folder should stops root as well.
+    fs::write(home.path().join("file"), "").expect("written");
+    let output = home.run(&["--state", "file/below", "check", "secret-modes"]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("/nowhere/hush"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("warning: these answers have no history"), "{said}");
+}
+
+#[test]
+fn a_plans_own_text_cannot_harm_the_terminal_that_tells_its_fault() {
+    let home = Home::new();
+    home.expect(EITHER, &["up", "--once"]);
+    let plan = home.path().join("our-stead/stead.toml");
+    fs::write(&plan, "\"\\u001b[31mevil\" = 1\nx = \"\u{1b}]0;x\u{7}\"\n").expect("written");
+    let output = home.run(&["status"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!output.stderr.contains(&0x1b) && !output.stderr.contains(&7), "{output:?}");
+}
+
+#[test]
 fn a_folder_that_was_named_and_holds_no_stead_is_not_passed_over() {
     let home = Home::new();
     for command in ["check", "facts"] {
