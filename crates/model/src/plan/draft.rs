@@ -160,7 +160,7 @@ mod tests {
     fn a_draft_reads_back_as_what_it_was_made_from() {
         let el = MemberName::nearest("el");
         let plan = SteadPlan {
-            name: "mesh \"nord\"\n".to_owned(),
+            name: "mesh \"nord\" \\ süd".to_owned(),
             id: SteadId::from_bytes([7; 16]),
             tiers: BTreeMap::from([(
                 "staging".to_owned(),
