@@ -294,13 +294,20 @@ impl<'a> Scanner<'a> {
             if word.contains('@') {
                 return self.mark("<user>", out);
             }
-            // `@ann:example.org` of Matrix: the `@` was written already.
-            if word.contains(':') && self.text[..start].ends_with('@') && !self.space {
+            // `@ann:example.org`, `!room:example.org` and `#alias:example.org` of Matrix: the sigil
+            // was written already.
+            let sigil = self.text[..start].chars().next_back();
+            let mark = match sigil {
+                Some('@') => Some("<user>"),
+                Some('!' | '#') => Some("<id>"),
+                _ => None,
+            };
+            if let Some(mark) = mark.filter(|_| word.contains(':') && !self.space) {
                 let mut before = out.chars().rev();
-                if before.next() == Some('@') && !before.next().is_some_and(glues) {
+                if before.next() == sigil && !before.next().is_some_and(glues) {
                     out.pop();
                     self.room += 1;
-                    return self.mark("<user>", out);
+                    return self.mark(mark, out);
                 }
             }
         }
