@@ -40,6 +40,11 @@ pub(crate) fn init(folder: &Path) -> Outcome {
     run(folder, &["init", "--quiet", "--initial-branch=main", "--template="])
 }
 
+/// Writes the whole history into one file, from which `git clone` makes it again.
+pub fn bundle(folder: &Path, to: &Path) -> Outcome {
+    run(folder, &["bundle", "create", "--quiet", &to.to_string_lossy(), "--all"])
+}
+
 /// Commits just these files.
 pub(crate) fn commit(folder: &Path, files: &[&str], message: &str, author: &Author) -> Outcome {
     let mut add = vec!["add", "--"];

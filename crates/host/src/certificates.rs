@@ -7,9 +7,10 @@ mod handshake;
 mod served;
 mod x509;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use model::facts::certificates::Certificates;
+use model::facts::certificates::{Certificate, Certificates};
 use model::plan::host::HostPlan;
 use model::seen::Seen;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,12 @@ pub(crate) struct Kept {
 
 /// A declared path may lie on a network mount whose server is gone.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Shakes hands with a socket and gives the certificate that it shows, or why there is none.
+/// Blocks for some seconds at most.
+pub(crate) fn shown(address: SocketAddr, name: Option<&str>) -> Result<Certificate, String> {
+    handshake::shake(address, name).map_err(|silence| silence.reason())
+}
 
 pub(crate) async fn observe(plan: Option<&HostPlan>, kept: &mut Kept) -> Certificates {
     let declared = plan.map(|plan| plan.certificates.clone()).unwrap_or_default();

@@ -14,6 +14,7 @@ mod network;
 pub mod observer;
 mod packages;
 mod postgres;
+pub mod probe;
 mod storage;
 mod tls_config;
 mod units;

@@ -68,7 +68,7 @@ fn missing() -> Option<String> {
     }
     let path = env::var_os("PATH").unwrap_or_default();
     let found = |program: &str| env::split_paths(&path).any(|folder| folder.join(program).exists());
-    let needed = ["systemd-nspawn", "mmdebstrap", "ip", "nsenter", "mount", "umount"];
+    let needed = ["systemd-nspawn", "mmdebstrap", "ip", "nsenter", "setpriv", "mount", "umount"];
     let absent: Vec<&str> = needed.into_iter().filter(|program| !found(program)).collect();
     if absent.is_empty() {
         return None;

@@ -134,7 +134,7 @@ fn install(root: &Path, packages: &BTreeSet<&str>) -> Result<()> {
 }
 
 /// The proxy that this machine's own apt is set up with.
-fn proxy() -> Result<Option<String>> {
+pub(crate) fn proxy() -> Result<Option<String>> {
     let mut command = Command::new("apt-config");
     command.args(["shell", "PROXY", "Acquire::http::Proxy"]);
     let said = command::run(&mut command, Input::Nothing, LIMIT)?.text().stdout;
@@ -152,18 +152,22 @@ fn remove_file(path: &Path) -> Result<()> {
 }
 
 /// Debian Policy 5.6.7: at least two of these characters, the first a letter or a digit.
-fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     let of = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     text.len() >= 2 && text.starts_with(of) && text.chars().all(|c| of(c) || "+-.".contains(c))
 }
 
-/// A folder's name: readable, and for a long list of packages shortened by a hash (FNV-1a).
 fn name(packages: &BTreeSet<&str>) -> String {
     let mut name = format!("{SUITE}-{RECIPE}");
     for package in packages {
         name.push('_');
         name.push_str(package);
     }
+    shortened(name)
+}
+
+/// A folder's name: readable, and for a long list of packages shortened by a hash (FNV-1a).
+pub(crate) fn shortened(mut name: String) -> String {
     if name.len() > 100 {
         let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)

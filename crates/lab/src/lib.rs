@@ -28,6 +28,7 @@
 
 mod cgroup;
 mod command;
+mod download;
 mod fleet;
 mod guest;
 mod image;

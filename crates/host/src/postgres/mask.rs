@@ -225,6 +225,7 @@ mod tests {
             quotes in "[a-z;\" $]{0,20}",
             after in any::<String>(),
         ) {
+            prop_assume!(!after.contains("Qx"));
             let query = format!("{before} 'Qx{quotes}zQ' {after}");
             prop_assert!(!mask(&query).contains("Qx"));
         }
