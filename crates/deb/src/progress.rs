@@ -1,0 +1,23 @@
+//! How long work tells what it is doing.
+//!
+//! Leaves out showing it: the command line draws a bar, tests collect lines.
+
+/// Who is told. Called from several threads at once.
+pub trait Progress: Sync {
+    /// A step has begun: a short sentence without a full stop, already printable.
+    fn step(&self, text: &str);
+
+    /// So many bytes of the step's work are done; `total` is unknown for some.
+    fn bytes(&self, _done: u64, _total: Option<u64>) {}
+
+    /// So many of the step's things are done.
+    fn count(&self, _done: u64, _total: u64) {}
+}
+
+/// Tells nobody.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn step(&self, _text: &str) {}
+}
