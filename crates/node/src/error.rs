@@ -36,6 +36,8 @@ pub enum Error {
     Socket { path: PathBuf, source: io::Error },
     #[error("cannot serve the page on `{address}`")]
     Page { address: SocketAddr, source: io::Error },
+    #[error("cannot serve packages on `{address}`")]
+    Shelf { address: SocketAddr, source: io::Error },
     #[error("the page is for this machine alone, and `{address}` is not on its loopback")]
     Public { address: SocketAddr },
     #[error("cannot make a link to the page")]
@@ -63,6 +65,10 @@ impl Error {
             Self::Public { .. } => {
                 Some("from elsewhere, `ssh -L 7833:127.0.0.1:7833 HOST` brings it here".to_owned())
             }
+            Self::Shelf { address, .. } => Some(format!(
+                "`ss -lptn sport = :{}` says who listens there; or name another port",
+                address.port()
+            )),
             Self::Socket { .. } => Some(
                 "a socket's path has at most 107 bytes: `--state FOLDER` names another".to_owned(),
             ),

@@ -6,6 +6,7 @@ pub mod answers;
 pub mod error;
 pub mod home;
 pub mod look;
+pub mod packages;
 pub mod service;
 mod socket;
 pub mod watcher;

@@ -16,6 +16,7 @@ use web::Doors;
 use crate::answers::{Answers, Latest, Process};
 use crate::error::Error;
 use crate::home::Home;
+use crate::packages::Shelf;
 use crate::socket;
 use crate::watcher::{Event, Watcher};
 
@@ -25,6 +26,7 @@ pub struct Service {
     socket: UnixListener,
     socket_path: PathBuf,
     page: Option<(TcpListener, Doors)>,
+    shelf: Option<Shelf>,
     period: Duration,
 }
 
@@ -67,7 +69,13 @@ impl Service {
             links
         });
         let answers = Arc::new(Answers::new(Arc::clone(home), latest, process, links));
-        Ok(Self { answers, socket, socket_path, page, period })
+        Ok(Self { answers, socket, socket_path, page, shelf: None, period })
+    }
+
+    /// Serves packages too.
+    pub fn with_packages(mut self, shelf: Option<Shelf>) -> Self {
+        self.shelf = shelf;
+        self
     }
 
     /// A URL that opens the page once; `None` when no page is served.
@@ -81,7 +89,7 @@ impl Service {
 
     /// Watches and answers until `end` is ready; `tell` hears what a person may want to know.
     pub async fn run(self, watcher: Watcher, tell: impl Fn(Event), end: impl Future<Output = ()>) {
-        let Self { answers, socket, socket_path, page, period } = self;
+        let Self { answers, socket, socket_path, page, shelf, period } = self;
         let asked: Arc<dyn Answer> = answers.clone();
         let pages = async {
             match page {
@@ -89,8 +97,15 @@ impl Service {
                 None => std::future::pending().await,
             }
         };
+        let packages = async {
+            match shelf {
+                Some(shelf) => shelf.serve().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = end => {}
+            () = packages => {}
             () = watcher.watch(period, Arc::clone(&answers), tell) => {}
             () = socket::serve(socket, Arc::clone(&asked)) => {}
             () = pages => {}

@@ -7,6 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use model::facts::logs::priority;
 
+pub use crate::flags::Json;
+use crate::{build, closure, lint, medium, recipe, repo, whence};
+
 /// Runs a community's servers together: observes, checks, records, shows.
 ///
 /// Begin with `stead up`: it makes a stead in ~/our-stead, looks at this machine, prints what is
@@ -44,6 +47,16 @@ pub enum Command {
     /// Read the record: the signed entries of what happened
     #[command(subcommand)]
     Record(Record),
+    #[command(subcommand)]
+    Recipe(recipe::Recipe),
+    Build(build::Build),
+    Lint(lint::Lint),
+    Whence(whence::Arguments),
+    #[command(subcommand)]
+    Repo(repo::Repo),
+    #[command(subcommand)]
+    Medium(medium::Medium),
+    Closure(closure::Closure),
     /// Print a script that completes stead's commands in your shell
     Completions {
         shell: Shell,
@@ -62,6 +75,7 @@ pub enum Command {
     stead up                         in ~/our-stead\n  \
     stead up --once                  look once, print, record, and end\n  \
     stead --dir /srv/mesh up         in a folder of your choice\n  \
+    stead up --serve /srv/mesh       serve a repository of packages as well\n  \
     stead up --dry-run               say what would be made, and make nothing")]
 pub struct Up {
     /// What a new stead is called [default: this host's name]
@@ -76,6 +90,15 @@ pub struct Up {
     /// Serve no page
     #[arg(long)]
     pub no_page: bool,
+
+    /// Serve this repository as well, for apt on this machine
+    #[arg(long, value_name = "REPOSITORY")]
+    pub serve: Option<PathBuf>,
+
+    /// Where the repository is served; only addresses of this machine's own loopback
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7834", requires = "serve",
+          value_parser = loopback)]
+    pub serve_at: SocketAddr,
 
     /// Minutes between two runs of all checks
     #[arg(long, value_name = "MINUTES", default_value_t = 5,
@@ -139,13 +162,6 @@ pub struct Facts {
     pub json: Json,
 }
 
-#[derive(Debug, Args)]
-pub struct Json {
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
 #[derive(Debug, Subcommand)]
 pub enum Logs {
     /// Fold the journal to one line per kind of message: count, first, last, and a sample
@@ -191,12 +207,12 @@ pub enum Record {
 }
 
 /// Refuses an address that other machines reach before anything is looked at.
-fn loopback(text: &str) -> Result<SocketAddr, String> {
+pub fn loopback(text: &str) -> Result<SocketAddr, String> {
     let address: SocketAddr =
         text.parse().map_err(|_| "it is no address with a port, as 127.0.0.1:7833".to_owned())?;
     if address.ip().is_loopback() {
         Ok(address)
     } else {
-        Err("the page is for this machine alone: take 127.0.0.1 or [::1]".to_owned())
+        Err("it is for this machine alone: take 127.0.0.1 or [::1]".to_owned())
     }
 }

@@ -4,18 +4,28 @@
 
 mod address;
 mod bar;
+mod build;
 mod check;
 mod cli;
+mod closure;
 mod digest_text;
 mod facts;
+mod flags;
 mod link;
+mod lint;
 mod logs;
+mod medium;
+mod named;
 mod output;
+mod recipe;
 mod record;
+mod repo;
 mod report_text;
 mod status;
+mod step_bar;
 mod teach;
 mod up;
+mod whence;
 
 use std::process::ExitCode;
 
@@ -60,6 +70,13 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Logs(cli::Logs::Digest(arguments)) => logs::digest(&address, &arguments).await,
         Command::Link(json) => link::run(&address, &json).await,
         Command::Record(command) => record::run(&address, &command).await,
+        Command::Closure(arguments) => closure::run(&arguments),
+        Command::Recipe(command) => recipe::run(&address, &command).await,
+        Command::Build(arguments) => build::run(&address, &arguments),
+        Command::Lint(arguments) => lint::run(&arguments),
+        Command::Whence(arguments) => whence::run(&arguments),
+        Command::Repo(command) => repo::run(&command).await,
+        Command::Medium(command) => medium::run(&address, &command).await,
         Command::Completions { shell } => teach::completions(shell),
         Command::Man => teach::man(),
     }

@@ -52,6 +52,11 @@ pub fn hint(error: &anyhow::Error) -> Option<String> {
             .downcast_ref::<node::error::Error>()
             .map(node::error::Error::hint)
             .or_else(|| cause.downcast_ref().map(commons::error::Error::hint))
+            .or_else(|| cause.downcast_ref().map(deb::recipe_folder::Error::hint))
+            .or_else(|| cause.downcast_ref().map(deb::build::Error::hint))
+            .or_else(|| cause.downcast_ref().map(deb::whence::Error::hint))
+            .or_else(|| cause.downcast_ref().map(deb::repository::Error::hint))
+            .or_else(|| cause.downcast_ref().map(deb::medium::error::Error::hint))
             .flatten()
     })
 }

@@ -8,6 +8,7 @@ use api::client::Client;
 use api::request::Request;
 use api::view::link::Link;
 use commons::git;
+use deb::repository::Repository;
 use host::observer::Observer;
 use model::entry::VerdictV1;
 use model::facts::Facts;
@@ -16,6 +17,7 @@ use model::text::with_causes;
 use node::answers::Latest;
 use node::home::{Address, Home, Turn};
 use node::look;
+use node::packages::Shelf;
 use node::service::Service;
 use node::watcher::{Event, Watcher};
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,6 +28,10 @@ use crate::cli::Up;
 use crate::{output, report_text};
 
 pub async fn run(address: &Address, arguments: &Up) -> anyhow::Result<u8> {
+    if let Some(folder) = &arguments.serve {
+        // Before anything is made: a folder that is no repository is a mistake.
+        Repository::open(folder)?;
+    }
     let path = address.plan_path()?;
     match address.open(&path).await? {
         Some(home) => resume(address, arguments, home).await,
@@ -178,12 +184,23 @@ async fn show(
     let period = Duration::from_secs(u64::from(arguments.every) * 60);
     let page = (!arguments.no_page).then_some(arguments.listen);
     let version = env!("CARGO_PKG_VERSION");
+    let shelf = match &arguments.serve {
+        Some(folder) => {
+            Some(Shelf::open(arguments.serve_at, Repository::open(folder)?.public()).await?)
+        }
+        None => None,
+    };
+    let packages = shelf.as_ref().map(Shelf::url);
     let service = Service::open(&home, latest.clone(), page, period, version).await?;
+    let service = service.with_packages(shelf);
     // Before anybody is told that there is something to end.
     let end = ended()?;
     if let Some(url) = service.link()? {
         output::print(&format!("\nThe page, for this machine, once: {url}\n"))?;
         output::say("`stead link` gives another.");
+    }
+    if let Some(url) = packages {
+        output::print(&format!("Packages, for apt on this machine: {url}\n"))?;
     }
     output::say(&format!("Watching, every {} min. Ctrl-C ends.", arguments.every));
     let watcher = Watcher::new(Arc::clone(&home), observer, latest);
@@ -194,7 +211,7 @@ async fn show(
 }
 
 /// Ready at Ctrl-C, or when a service manager or a closing terminal asks to end.
-fn ended() -> anyhow::Result<impl Future<Output = ()>> {
+pub fn ended() -> anyhow::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;

@@ -6,6 +6,7 @@ mod assets;
 pub mod doors;
 mod error;
 mod events;
+mod files;
 mod frame;
 mod guard;
 mod metrics;
@@ -18,4 +19,4 @@ mod show;
 
 pub use doors::Doors;
 pub use error::Error;
-pub use server::serve;
+pub use server::{serve, serve_folder};

@@ -2,10 +2,12 @@
 //!
 //! Leaves out what is answered: that is `routes`'.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::answer::Answer;
+use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -15,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::doors::Doors;
-use crate::routes;
+use crate::{files, routes};
 
 /// How many connections are open at once. More wait until one ends.
 const CONNECTIONS: usize = 128;
@@ -30,7 +32,16 @@ const LIFE: Duration = Duration::from_secs(30 * 60);
 
 /// Serves the page until the future is dropped, which ends every connection.
 pub async fn serve(listener: TcpListener, answer: Arc<dyn Answer>, doors: Doors) {
-    let router = routes::router(answer, doors);
+    connections(listener, routes::router(answer, doors)).await;
+}
+
+/// Serves the files of a folder, to whoever asks on this machine, until the future is dropped.
+pub async fn serve_folder(listener: TcpListener, folder: &Path) {
+    let port = listener.local_addr().map_or(0, |address| address.port());
+    connections(listener, files::router(folder, port)).await;
+}
+
+async fn connections(listener: TcpListener, router: Router) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {

@@ -31,7 +31,8 @@ pub fn run(runs: u32, command: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn once(command: &[&str]) -> anyhow::Result<Run> {
+/// Runs a command to its end, once, and says nothing of what it prints.
+pub fn once(command: &[&str]) -> anyhow::Result<Run> {
     let (program, arguments) = command.split_first().context("a command")?;
     let began = Instant::now();
     let mut child = Command::new(program)

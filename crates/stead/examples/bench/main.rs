@@ -4,10 +4,14 @@
 //! Leaves out what is fast enough not to be asked for.
 
 mod check;
+mod closure;
 mod gauge;
 mod idle;
 mod journal;
 mod page;
+#[path = "../../../deb/tests/it/plain.rs"]
+mod plain;
+mod publish;
 mod sockets;
 
 use std::path::PathBuf;
@@ -22,13 +26,35 @@ fn main() -> anyhow::Result<()> {
         ["idle"] => idle::run(10),
         ["idle", minutes] => idle::run(minutes.parse()?),
         ["page"] => page::run(),
+        ["closure"] => closure::run(),
+        ["closure", "compare", suite, architecture, count, more @ ..] => {
+            closure::compare(suite, architecture, count, more)
+        }
+        // What `closure` runs.
+        ["closure-six"] => closure::six(),
+        ["closure-many", count] => closure::many(count),
+        ["publish", sizes @ ..] => publish::run(&publish::sizes(sizes)?),
         // What `check` runs inside the machine that it makes.
         ["sockets", count] => sockets::hold(count.parse()?),
         ["journal", count] => journal::fill(count.parse()?),
         ["gauge", runs, command @ ..] => gauge::run(runs.parse()?, command),
         ["load", url, cookie] => page::load(url, cookie),
-        _ => bail!("say one of: check, idle [MINUTES], page"),
+        _ => bail!(
+            "say one of: check, closure, closure compare SUITE ARCHITECTURE COUNT, idle [MINUTES], \
+             page, publish [PACKAGES…]"
+        ),
     }
+}
+
+/// Where what is made once is kept: outside of the tree.
+fn cache() -> anyhow::Result<PathBuf> {
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    let folder = variable("STEAD_CACHE")
+        .or_else(|| variable("HOME").map(|home| home.join(".cache/stead")))
+        .context("HOME is not set")?
+        .join("bench");
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
 }
 
 /// The release build of stead, beside this program.

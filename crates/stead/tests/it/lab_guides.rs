@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use snapbox::data::IntoData;
 
+use crate::lab_medium;
+
 /// A command and what it prints.
 #[derive(Debug, PartialEq)]
 struct Step {
@@ -62,13 +64,25 @@ fn root() -> PathBuf {
 
 /// Runs one document's commands on a machine of its own.
 fn run(document: &str) -> anyhow::Result<()> {
+    let stead = Path::new(env!("CARGO_BIN_EXE_stead"));
+    run_prepared(document, stead, |spec| spec, |_| Ok(()))
+}
+
+/// As [`run`], on a machine that is made and prepared as the caller likes.
+fn run_prepared(
+    document: &str,
+    stead: &Path,
+    make: impl FnOnce(lab::Spec) -> lab::Spec,
+    prepare: impl FnOnce(&lab::Machine) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let text = fs::read_to_string(root().join(document))?;
     let (packages, steps) = steps(&text);
     assert!(!steps.is_empty(), "{document} shows no command");
     let Some(fleet) = lab::Fleet::new("guide")? else { return Ok(()) };
     let packages: Vec<&str> = packages.iter().map(String::as_str).chain(["git"]).collect();
-    let machine = fleet.machine("runko").packages(&packages).boot()?;
-    machine.install(Path::new(env!("CARGO_BIN_EXE_stead")))?;
+    let machine = make(fleet.machine("runko").packages(&packages)).boot()?;
+    machine.install(stead)?;
+    prepare(&machine)?;
     for step in steps {
         // As in a terminal: both outputs, in the order they were written, and no wider.
         let line = format!("cd /root && export HOME=/root USER=el && exec 2>&1\n{}", step.command);
@@ -101,12 +115,55 @@ fn every_guide_is_run() {
         .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
         .collect();
     guides.sort();
-    assert_eq!(guides, ["first-look.md"], "add a test for a new guide");
+    assert_eq!(
+        guides,
+        ["first-look.md", "first-package.md", "workshop-without-internet.md"],
+        "add a test for a new guide"
+    );
 }
 
 #[test]
 fn lab_the_first_look_says_the_truth() -> anyhow::Result<()> {
     run("docs/guides/first-look.md")
+}
+
+#[test]
+fn lab_the_first_package_says_the_truth() -> anyhow::Result<()> {
+    run("docs/guides/first-package.md")
+}
+
+/// The machine reaches no network; its Debian mirror is a folder, made here, and so is the package
+/// of stead, whose packing takes longer than a command of a guide may.
+#[test]
+fn lab_the_workshop_says_the_truth() -> anyhow::Result<()> {
+    let Some(_) = lab::Fleet::new("mirror")? else { return Ok(()) };
+    let work = tempfile::tempdir()?;
+    let stead = lab_medium::stripped(work.path())?;
+    let mirror = work.path().join("mirror");
+    lab_medium::must(&[
+        "medium",
+        "make",
+        "--with=babeld,iproute2,nginx",
+        &format!("--stead=amd64={}", stead.display()),
+        &format!("--key={}", work.path().join("key").display()),
+        lab_medium::MIRROR,
+        &mirror.to_string_lossy(),
+    ])?;
+    let packed = lab_medium::find(&mirror.join("debian/pool"), "stead_")?;
+    let sum = deb::sum::sha256_of_file(&stead)?.0;
+    let source = "deb [signed-by=/srv/mirror/key.gpg] file:/srv/mirror/debian bookworm main\n";
+    run_prepared(
+        "docs/guides/workshop-without-internet.md",
+        &stead,
+        |spec| spec.bind_ro(&mirror, "/srv/mirror"),
+        |machine| {
+            machine.must("rm -f /etc/apt/sources.list.d/*")?;
+            machine.write("/etc/apt/sources.list", source)?;
+            let name = packed.file_name().unwrap_or_default().to_string_lossy();
+            let kept = format!("/root/.cache/stead/fetched/programs/{sum}/{name}");
+            machine.push(&packed, &kept)
+        },
+    )
 }
 
 #[test]
