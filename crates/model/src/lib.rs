@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no async, no clock. Time and facts come in as values, decisions go out as values.
 
+pub mod backup;
 pub mod changes;
 pub mod check;
 pub mod checks;

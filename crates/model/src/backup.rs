@@ -1,0 +1,8 @@
+//! What a backup holds, where it goes, and what is known of it afterwards: values and rules.
+//!
+//! Leaves out making one (the room `backup`) and restoring one in a drill (`host`).
+
+pub mod evidence;
+pub mod manifest;
+pub mod scope;
+pub mod target;

@@ -1,0 +1,36 @@
+//! Where backups go: `[targets.<name>]` in `stead.toml`.
+//!
+//! Leaves out reaching it; a service's repository is a folder of its own below the target.
+
+use serde::{Deserialize, Serialize};
+
+/// A place that holds one restic repository for each service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Target {
+    /// A mounted disk, a stick, or a plain folder.
+    Folder {
+        /// Absolute; it must exist already, so that an unmounted disk is not mistaken for one.
+        path: String,
+    },
+    /// A folder on another machine, by the system's own `ssh` and its configuration.
+    Sftp {
+        /// As `ssh` takes it: an alias, `host` or `user@host`.
+        host: String,
+        path: String,
+    },
+    /// A bucket that speaks S3. Its credentials are a secret, never part of the plan.
+    S3 {
+        /// As `https://s3.example.org`.
+        endpoint: String,
+        bucket: String,
+        #[serde(default)]
+        prefix: String,
+        #[serde(default = "region")]
+        region: String,
+    },
+}
+
+fn region() -> String {
+    "us-east-1".to_owned()
+}
