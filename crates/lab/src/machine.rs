@@ -205,6 +205,8 @@ impl Machine {
         })?;
         *guest = Some(booted);
         drop(guest);
+        // udev lets every user open it; nspawn keeps the mode that it has on the host.
+        self.must("if [ -e /dev/net/tun ]; then chmod 0666 /dev/net/tun; fi")?;
         self.fleet.introduce()
     }
 

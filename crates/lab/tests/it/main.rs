@@ -74,6 +74,7 @@ fn a_fresh_machine_is_a_healthy_debian() -> Result<()> {
     assert_eq!(machine.must("hostname")?, "fresh\n");
     assert_eq!(machine.must("dpkg --audit; cat /proc/1/comm")?, "systemd\n");
     machine.must("grep -q bookworm /etc/os-release && test ! -e /usr/sbin/policy-rc.d")?;
+    assert_eq!(machine.must("stat -c %a /dev/net/tun")?, "666\n");
     Ok(())
 }
 

@@ -158,7 +158,10 @@ struct Answers {
 pub fn answers(machine: &Machine, package: &str) -> Result<()> {
     let line = format!("cd /root && stead recipe check {package} --json");
     let waited = machine.until(&format!("{line} >/srv/checks 2>/srv/checks.err"), SOON);
-    let said = machine.must("cat /srv/checks /srv/checks.err")?;
+    let mut said = machine.must("cat /srv/checks /srv/checks.err")?;
+    if waited.is_err() {
+        said += &machine.must("journalctl --no-pager -o cat -p warning -n 40")?;
+    }
     waited.with_context(|| said.clone())?;
     let text = machine.must("cat /srv/checks")?;
     let answers: Answers = serde_json::from_str(&text).with_context(|| said.clone())?;
