@@ -2,6 +2,7 @@
 //!
 //! Leaves out making one (the room `backup`) and restoring one in a drill (`host`).
 
+pub mod difference;
 pub mod drill;
 pub mod evidence;
 pub mod manifest;

@@ -1,11 +1,19 @@
 //! What a snapshot holds, counted and hashed while it was made, so that a restore can be compared.
 //!
-//! Leaves out counting.
+//! Leaves out counting, and comparing, which `difference` does.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::text::printable;
+
+/// The manifest's name in a snapshot.
+pub const FILE: &str = "manifest.json";
+
+/// The longest that is read of one, in bytes: a damaged or hostile repository may hold anything.
+pub const LONGEST: usize = 64 << 20;
 
 /// Written into each snapshot as `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,32 +36,91 @@ pub struct ManifestV1 {
 /// A database, as of the one snapshot that the dump was made from, too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatabaseV1 {
+    /// `postgresql` or `sqlite`.
     pub engine: String,
     pub name: String,
     /// The server's version, as `15.18`.
     pub version: String,
-    /// Keyed hash over tables, columns, indexes, constraints, functions, triggers and views.
+    /// How PostgreSQL makes such a database anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<MadeV1>,
+    /// Random, chosen for each backup: every hash below depends on it.
+    pub key: i64,
+    /// Hash over all of `objects`.
     pub schema: String,
+    /// `kind name → hash of its definition`, as `function public.f(integer)`.
+    pub objects: BTreeMap<String, String>,
     /// `extension → version`.
     pub extensions: BTreeMap<String, String>,
+    /// Those that own something in the database or are granted something.
     pub roles: Vec<String>,
-    /// `schema.table → what it holds`.
+    /// `schema.table → what it holds`; parts of partitioned tables each by themselves.
     pub tables: BTreeMap<String, TableV1>,
+    /// Read before the dump began: a sequence is part of no snapshot, and may be ahead in the dump.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sequences: BTreeMap<String, SequenceV1>,
     /// Of the dump's file.
     pub dump_bytes: u64,
     /// SHA-256 of the dump's file.
     pub dump_sum: String,
 }
 
+/// What `CREATE DATABASE` is told, and what is set and granted on the database itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeV1 {
+    pub owner: String,
+    /// As `UTF8`.
+    pub encoding: String,
+    pub collate: String,
+    pub ctype: String,
+    /// ICU's locale, if ICU collates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icu_locale: Option<String>,
+    /// `ALTER DATABASE … SET`, as `name=value`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<String>,
+    /// `role → privileges`; the empty role is everybody. Missing: PostgreSQL's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privileges: Option<BTreeMap<String, Vec<String>>>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableV1 {
     pub rows: u64,
-    /// Keyed hash over a sample of rows that the key chooses.
-    pub sample: String,
+    /// Sum over all rows of each row's keyed hash, so that their order does not matter.
+    pub hash: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SequenceV1 {
+    pub value: i64,
+    /// Whether `value` itself was given out.
+    pub called: bool,
+    /// Negative if it counts down.
+    pub step: i64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilesV1 {
     pub count: u64,
     pub bytes: u64,
+}
+
+/// Reads a manifest's text, which may come from a damaged or hostile repository.
+///
+/// The error is one line that names the place; nothing of the text harms a terminal.
+pub fn read(text: &[u8]) -> Result<ManifestV1, String> {
+    if text.len() > LONGEST {
+        return Err(format!("{FILE}: {} bytes long, at most {LONGEST} are read", text.len()));
+    }
+    serde_json::from_slice(text)
+        .map_err(|error| format!("{FILE}: {}", printable(&error.to_string(), 300)))
+}
+
+impl ManifestV1 {
+    /// Rows of all tables; saturating, since the counts may come from anywhere.
+    pub fn rows(&self) -> u64 {
+        let tables = self.database.iter().flat_map(|database| database.tables.values());
+        tables.fold(0, |sum, table| sum.saturating_add(table.rows))
+    }
 }
