@@ -2,4 +2,14 @@
 //!
 //! Leaves out when a backup is due, which service rests meanwhile, and the drill.
 
+pub mod append_only;
+pub mod error;
+pub mod lease;
+pub mod password;
 pub mod postgres;
+pub mod progress;
+pub mod reach;
+pub mod repository;
+pub mod snapshot;
+pub mod source;
+pub mod target;

@@ -2,6 +2,8 @@
 //!
 //! Leaves out how it is read.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use crate::recipe::care::{Database, Keep};
@@ -27,4 +29,74 @@ pub struct Scope {
     pub units: Vec<String>,
     pub period_hours: u32,
     pub keep: Keep,
+}
+
+impl Scope {
+    /// Whether a path, with all below it, is left out of backups.
+    ///
+    /// A glob without a slash is compared with the path's last part, any other with the whole
+    /// path. `*` and `?` stay within one part, `**` does not.
+    pub fn leaves_out(&self, path: &Path) -> bool {
+        let whole = path.as_os_str().as_encoded_bytes();
+        let name = path.file_name().map_or(&b""[..], |name| name.as_encoded_bytes());
+        self.exclude.iter().any(|glob| {
+            let glob = glob.trim_end_matches('/').as_bytes();
+            fits(glob, if glob.contains(&b'/') { whole } else { name })
+        })
+    }
+}
+
+/// Whether a text fits a glob.
+fn fits(glob: &[u8], text: &[u8]) -> bool {
+    match glob {
+        [] => text.is_empty(),
+        [b'*', b'*', rest @ ..] => (0..=text.len()).any(|from| fits(rest, &text[from..])),
+        [b'*', rest @ ..] => {
+            let part = text.iter().position(|byte| *byte == b'/').unwrap_or(text.len());
+            (0..=part).any(|from| fits(rest, &text[from..]))
+        }
+        [b'?', rest @ ..] => {
+            text.first().is_some_and(|byte| *byte != b'/') && fits(rest, &text[1..])
+        }
+        [byte, rest @ ..] => text.first() == Some(byte) && fits(rest, &text[1..]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_left_out_by_its_own_text_or_by_a_glob() {
+        let scope = |globs: &[&str]| Scope {
+            exclude: globs.iter().map(|&glob| glob.to_owned()).collect(),
+            ..example()
+        };
+        let out = |globs: &[&str], path: &str| scope(globs).leaves_out(Path::new(path));
+        assert!(out(&["/var/lib/x/cache"], "/var/lib/x/cache"));
+        assert!(out(&["/var/lib/x/cache/"], "/var/lib/x/cache"));
+        assert!(!out(&["/var/lib/x/cache"], "/var/lib/x/cached"));
+        assert!(out(&["*.tmp"], "/var/lib/x/a.tmp"));
+        assert!(!out(&["*.tmp"], "/var/lib/x.tmp/a"));
+        assert!(out(&["/var/lib/*/cache"], "/var/lib/x/cache"));
+        assert!(!out(&["/var/lib/*/cache"], "/var/lib/x/y/cache"));
+        assert!(out(&["/var/**/cache"], "/var/lib/x/y/cache"));
+        assert!(!out(&[], "/var"));
+    }
+
+    fn example() -> Scope {
+        Scope {
+            service: "chat".to_owned(),
+            recipe: "synapse".to_owned(),
+            host: "runko".to_owned(),
+            database: None,
+            paths: Vec::new(),
+            exclude: Vec::new(),
+            quiesce: Vec::new(),
+            quiesce_seconds: None,
+            units: Vec::new(),
+            period_hours: 24,
+            keep: Keep::default(),
+        }
+    }
 }

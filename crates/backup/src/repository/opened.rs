@@ -1,0 +1,120 @@
+//! A repository whose password was right: what every operation on it starts from.
+//!
+//! Leaves out the operations.
+
+use std::sync::Arc;
+
+use rustic_core::repofile::MasterKey;
+use rustic_core::{
+    ConfigOptions, Credentials, KeyOptions, OpenStatus, Repository, RepositoryBackends,
+    RepositoryOptions, RusticError, RusticResult,
+};
+
+use crate::append_only::{Gate, Rights};
+use crate::error::Error;
+use crate::reach::Reach;
+use crate::repository::relay::{Bars, Relay};
+use crate::target;
+use crate::target::store::Store;
+
+/// A repository at its target, with its key.
+#[derive(Debug)]
+pub struct Opened {
+    pub store: Arc<dyn Store>,
+    pub gate: Arc<Gate>,
+    pub relay: Arc<Relay>,
+    key: MasterKey,
+}
+
+impl Opened {
+    pub fn found(reach: &Reach<'_>) -> Result<Self, Error> {
+        let (store, gate, relay) = prepare(reach, Rights::Append)?;
+        if store.is_founded()? {
+            return Err(Error::Exists { place: store.place() });
+        }
+        let credentials = Credentials::password(reach.password.reveal());
+        let (key_options, config) = (KeyOptions::default(), ConfigOptions::default());
+        let made = engine(&gate, &relay)
+            .and_then(|engine| engine.init(&credentials, &key_options, &config))
+            .map_err(|error| explain(&gate, "make the repository", &error))?;
+        Ok(Self { key: made.key(), store, gate, relay })
+    }
+
+    pub fn open(reach: &Reach<'_>, rights: Rights) -> Result<Self, Error> {
+        let (store, gate, relay) = prepare(reach, rights)?;
+        if !store.is_founded()? {
+            return Err(Error::NoRepository { place: store.place() });
+        }
+        let credentials = Credentials::password(reach.password.reveal());
+        let opened = engine(&gate, &relay).and_then(|engine| engine.open(&credentials));
+        match opened {
+            Ok(opened) => Ok(Self { key: opened.key(), store, gate, relay }),
+            Err(error) if error.is_incorrect_password() => {
+                Err(Error::Password { place: store.place() })
+            }
+            Err(error) => Err(explain(&gate, "open the repository", &error)),
+        }
+    }
+
+    /// The engine, opened afresh: it keeps nothing of what an earlier operation saw.
+    pub fn engine(&self) -> Result<Repository<OpenStatus>, Error> {
+        let credentials = Credentials::Masterkey(self.key.clone());
+        engine(&self.gate, &self.relay)
+            .and_then(|engine| engine.open(&credentials))
+            .map_err(|error| self.explain("open the repository", error))
+    }
+
+    pub fn key(&self) -> &MasterKey {
+        &self.key
+    }
+
+    /// Says what went wrong: what the target said if it was the target, else what the engine says.
+    pub fn explain(&self, what: &'static str, error: Box<RusticError>) -> Error {
+        explain(&self.gate, what, &error)
+    }
+
+    /// As [`Opened::explain`], for work that was watched.
+    pub fn settle<T>(
+        &self,
+        what: &'static str,
+        outcome: Result<RusticResult<T>, String>,
+    ) -> Result<T, Error> {
+        match outcome {
+            Ok(result) => result.map_err(|error| self.explain(what, error)),
+            Err(panic) => Err(self.gate.take_failure().unwrap_or_else(|| Error::Engine {
+                what,
+                place: self.store.place(),
+                reason: one_line(&panic),
+            })),
+        }
+    }
+}
+
+type Prepared = (Arc<dyn Store>, Arc<Gate>, Arc<Relay>);
+
+fn prepare(reach: &Reach<'_>, rights: Rights) -> Result<Prepared, Error> {
+    let store = target::reach(reach)?;
+    let gate = Arc::new(Gate::new(store.clone(), rights));
+    Ok((store, gate, Arc::default()))
+}
+
+/// No cache on disk: whatever is read comes from the target.
+fn engine(gate: &Arc<Gate>, relay: &Arc<Relay>) -> RusticResult<Repository<()>> {
+    // An old failure that the engine got over must not explain a later one.
+    gate.take_failure();
+    let backends = RepositoryBackends::new(gate.clone(), None);
+    let options = RepositoryOptions::default().no_cache(true);
+    Repository::new_with_progress(&options, &backends, Bars(relay.clone()))
+}
+
+fn explain(gate: &Gate, what: &'static str, error: &RusticError) -> Error {
+    gate.take_failure().unwrap_or_else(|| Error::Engine {
+        what,
+        place: rustic_core::ReadBackend::location(gate),
+        reason: one_line(error.display_log().trim_start_matches("Error: ")),
+    })
+}
+
+fn one_line(text: &str) -> String {
+    model::text::printable(&text.split_whitespace().collect::<Vec<_>>().join(" "), 2000)
+}
