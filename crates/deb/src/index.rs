@@ -13,7 +13,7 @@ use model::text::printable;
 
 pub use crate::index::names::Name;
 
-use crate::index::compact::{COLUMNS, Column};
+use crate::index::compact::{COLUMNS, Column, Lines};
 use crate::index::names::{Names, Span};
 use crate::relation;
 
@@ -135,29 +135,30 @@ impl Index {
     /// After an error the index is of no use any more.
     pub fn add_compact(&mut self, file: &str, priority: i16, text: String) -> Result<(), Error> {
         let damaged = |line| Error::Kept { file: printable(file, 300), line };
-        let added = compact::lines(&text).ok_or_else(|| damaged(1))?;
+        let Lines { range, count } = compact::lines(&text).ok_or_else(|| damaged(1))?;
         if self.text.len() + text.len() >= NONE as usize {
             return Err(Error::Long);
         }
-        let count = added.len();
         let mut at;
         if self.text.is_empty() {
-            at = added.start;
+            at = range.start;
             self.text = text;
-            self.text.truncate(added.end);
+            self.text.truncate(range.end);
         } else {
             at = self.text.len();
-            self.text.reserve_exact(count);
-            self.text.push_str(&text[added]);
+            self.text.reserve_exact(range.len());
+            self.text.push_str(&text[range]);
         }
+        self.names.reserve(&self.text, count);
         self.files.push(printable(file, 300));
-        self.packages.reserve(count / 300);
+        self.packages.reserve(count);
+        self.heads.reserve(count);
         // The heading is line 1.
         let mut number = 1;
         while at < self.text.len() {
             number += 1;
-            let rest = &self.text[at..];
-            let length = rest.find('\n').ok_or_else(|| damaged(number))?;
+            let rest = &self.text.as_bytes()[at..];
+            let length = memchr::memchr(b'\n', rest).ok_or_else(|| damaged(number))?;
             self.line(at, length, priority).map_err(|fault| match fault {
                 Fault::Line => damaged(number),
                 Fault::Provides { package, source } => {
@@ -191,7 +192,9 @@ impl Index {
         let marks = Marks::read(next()?).ok_or(Fault::Line)?;
         let rank = next()?.parse().map_err(|_| Fault::Line)?;
         let provides = part(next()?);
-        if columns.count() != COLUMNS - 6 {
+        // The rest is looked at when it is asked for.
+        let read = (provides.start + provides.length) as usize - at;
+        if memchr::memchr_iter(b'\t', &line.as_bytes()[read..]).count() != COLUMNS - 6 {
             return Err(Fault::Line);
         }
         if architecture != "all" && architecture != self.architecture {

@@ -110,13 +110,22 @@ pub fn compact(mut input: impl BufRead) -> Result<String, Error> {
     Ok(writer.finish())
 }
 
-/// Where the lines of the packages stand, if the text is whole: a file may be cut short by a loss
-/// of power.
-pub fn lines(text: &str) -> Option<Range<usize>> {
+/// The lines of a text that is whole: a file may be cut short by a loss of power.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lines {
+    /// Where they stand in the text.
+    pub range: Range<usize>,
+    pub count: usize,
+}
+
+/// The lines of the packages, if the text is whole.
+pub fn lines(text: &str) -> Option<Lines> {
     text.starts_with(HEADING).then_some(())?;
     let (lines, count) = text.strip_suffix('\n')?.rsplit_once(FOOTING)?;
-    let found = lines.get(HEADING.len()..)?.bytes().filter(|byte| *byte == b'\n').count();
-    (lines.ends_with('\n') && count.parse() == Ok(found)).then_some(HEADING.len()..lines.len())
+    let found = lines.get(HEADING.len()..)?.as_bytes();
+    let found = memchr::memchr_iter(b'\n', found).count();
+    let range = HEADING.len()..lines.len();
+    (lines.ends_with('\n') && count.parse() == Ok(found)).then_some(Lines { range, count: found })
 }
 
 struct Writer {

@@ -23,9 +23,16 @@ impl Span {
 #[derive(Debug, Default)]
 pub struct Names {
     spans: Vec<Span>,
-    /// The number of a name plus one, 0 for an empty slot; a power of two of them, half full at
-    /// most.
-    slots: Vec<u32>,
+    /// A power of two of them, half full at most.
+    slots: Vec<Slot>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    /// The number of a name plus one, 0 for an empty slot.
+    number: u32,
+    /// The name's whole hash: most other names are told apart without a look at the text.
+    hash: u32,
 }
 
 impl Names {
@@ -37,61 +44,74 @@ impl Names {
         self.spans[name.0 as usize]
     }
 
+    /// Makes room for so many more names.
+    pub fn reserve(&mut self, text: &str, more: usize) {
+        self.spans.reserve(more);
+        self.grow(text, self.spans.len() + more);
+    }
+
     /// The number of a name that was met; `text` is what the spans point into.
     pub fn find(&self, text: &str, name: &str) -> Option<Name> {
         if self.slots.is_empty() {
             return None;
         }
-        let found = self.slots[self.slot(text, name)];
+        let found = self.slots[self.slot(text, name, hash(name))].number;
         (found != 0).then(|| Name(found - 1))
     }
 
     /// As [`Self::find`], and a name that is met for the first time gets the next number.
     pub fn meet(&mut self, text: &str, span: Span) -> Name {
-        if self.slots.len() < 2 * (self.spans.len() + 1) {
-            self.grow(text);
-        }
-        let slot = self.slot(text, span.of(text));
-        if self.slots[slot] == 0 {
+        self.grow(text, self.spans.len() + 1);
+        let name = span.of(text);
+        let hash = hash(name);
+        let slot = self.slot(text, name, hash);
+        if self.slots[slot].number == 0 {
             self.spans.push(span);
-            self.slots[slot] = u32::try_from(self.spans.len()).expect("names fit in 4 GiB");
+            let number = u32::try_from(self.spans.len()).expect("names fit in 4 GiB");
+            self.slots[slot] = Slot { number, hash };
         }
-        Name(self.slots[slot] - 1)
+        Name(self.slots[slot].number - 1)
     }
 
     /// The slot that holds the name, or the empty one where it would go.
-    fn slot(&self, text: &str, name: &str) -> usize {
+    fn slot(&self, text: &str, name: &str, hash: u32) -> usize {
         let mask = self.slots.len() - 1;
-        let mut slot = hash(name) & mask;
+        let mut at = hash as usize & mask;
         loop {
-            let found = self.slots[slot];
-            if found == 0 || self.spans[found as usize - 1].of(text) == name {
-                return slot;
+            let slot = self.slots[at];
+            let same = || self.spans[slot.number as usize - 1].of(text) == name;
+            if slot.number == 0 || slot.hash == hash && same() {
+                return at;
             }
-            slot = (slot + 1) & mask;
+            at = (at + 1) & mask;
         }
     }
 
-    fn grow(&mut self, text: &str) {
-        self.slots = vec![0; (self.slots.len() * 2).max(1 << 12)];
-        let mask = self.slots.len() - 1;
+    /// Makes slots enough for so many names.
+    fn grow(&mut self, text: &str, names: usize) {
+        if self.slots.len() >= 2 * names {
+            return;
+        }
+        let size = (2 * names).next_power_of_two().max(1 << 12);
+        self.slots = vec![Slot::default(); size];
         for (number, span) in (1..).zip(&self.spans) {
-            let mut slot = hash(span.of(text)) & mask;
-            while self.slots[slot] != 0 {
-                slot = (slot + 1) & mask;
+            let hash = hash(span.of(text));
+            let mut at = hash as usize & (size - 1);
+            while self.slots[at].number != 0 {
+                at = (at + 1) & (size - 1);
             }
-            self.slots[slot] = number;
+            self.slots[at] = Slot { number, hash };
         }
     }
 }
 
 /// FNV-1a, folded: names are short, and nobody gains by making them collide in an index whose
 /// publisher is trusted anyway.
-fn hash(name: &str) -> usize {
+fn hash(name: &str) -> u32 {
     let wide = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    (wide ^ (wide >> 32)) as usize
+    (wide ^ (wide >> 32)) as u32
 }
 
 #[cfg(test)]
