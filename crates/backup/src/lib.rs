@@ -4,6 +4,7 @@
 
 pub mod append_only;
 pub mod error;
+pub mod key_file;
 pub mod lease;
 pub mod password;
 pub mod postgres;
