@@ -6,4 +6,5 @@ pub mod identity;
 pub mod plan_error;
 pub mod plan_folder;
 pub mod record;
+pub mod services;
 pub mod state_folder;

@@ -113,11 +113,12 @@ impl PlanFolder {
         Ok(git::commit(&self.path, &[&draft.path], &format!("Add {}", draft.path), author))
     }
 
-    fn refused(&self, file: &str, source: model::plan::error::Error) -> Error {
+    pub(crate) fn refused(&self, file: &str, source: model::plan::error::Error) -> Error {
         Error::Refused { path: self.path.join(file), source }
     }
 
-    fn read(&self, file: &str) -> Result<String, Error> {
+    /// The text of a file of the plan.
+    pub(crate) fn read(&self, file: &str) -> Result<String, Error> {
         let path = self.path.join(file);
         let read = |source| Error::Read { path: path.clone(), source };
         // A pipe that nobody writes to would keep a plain opening waiting.
@@ -172,6 +173,7 @@ mod tests {
             id: SteadId::from_bytes([1; 16]),
             tiers: Default::default(),
             retention: Default::default(),
+            targets: Default::default(),
         };
         vec![draft::stead(&plan), draft::host(&HostPlan::new("runko".parse().expect("a label")))]
     }

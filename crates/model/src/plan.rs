@@ -6,4 +6,6 @@ pub mod draft;
 pub mod error;
 pub mod host;
 pub mod member;
+pub mod reading;
+pub mod service;
 pub mod stead;

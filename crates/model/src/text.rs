@@ -103,6 +103,15 @@ pub fn span(seconds: u64) -> String {
     if words.is_empty() { "0 s".to_owned() } else { words.join(" ") }
 }
 
+/// A measured time in words: `850 ms`, `4.2 s`, `3 min`.
+pub fn milliseconds(count: u64) -> String {
+    match count {
+        0..1000 => format!("{count} ms"),
+        1000..60_000 => format!("{}.{} s", count / 1000, count % 1000 / 100),
+        _ => span(count / 1000),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -136,6 +136,7 @@ impl Address {
             id,
             tiers: [("production".to_owned(), tier(1)), ("staging".to_owned(), tier(1))].into(),
             retention: Retention::default(),
+            targets: Default::default(),
         };
         let mut host = HostPlan::new(self.host.clone());
         host.tier = Some("staging".to_owned());
@@ -261,8 +262,12 @@ impl Home {
 impl Founding {
     /// The files of the plan.
     pub fn drafts(&self, devices: Vec<Device>) -> Vec<draft::Draft> {
-        let member =
-            MemberPlan { name: self.member.clone(), roles: vec!["admin".to_owned()], devices };
+        let member = MemberPlan {
+            name: self.member.clone(),
+            roles: vec!["admin".to_owned()],
+            devices,
+            age: Vec::new(),
+        };
         vec![draft::stead(&self.stead), draft::member(&member), draft::host(&self.host)]
     }
 }

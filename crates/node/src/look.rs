@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use commons::plan_folder::PlanFolder;
 use commons::record::rows::Reach;
+use commons::services;
 use host::kept::Kept;
 use host::observer::Observer;
 use jiff::Timestamp;
@@ -65,7 +66,7 @@ impl Look {
             Ok(None) => Ok(Self::without(None, None)),
             Ok(Some(look)) => Ok(look),
             Err(error) if error.is_of_the_place() => {
-                let plan = PlanFolder::open(&path).map(|plan| plan.host(&address.host));
+                let plan = PlanFolder::open(&path).map(|plan| services::host(&plan, &address.host));
                 Ok(Self::without(plan.transpose()?.flatten(), Some(error)))
             }
             Err(error) => Err(error),
@@ -99,7 +100,7 @@ impl Look {
     /// Looks, judging nothing and recording nothing.
     pub async fn facts(mut self, seen: &(dyn Fn(&'static str) + Send + Sync)) -> Facts {
         let plan = match &self.home {
-            Some(home) => home.plan.host(&home.host).ok().flatten(),
+            Some(home) => services::host(&home.plan, &home.host).ok().flatten(),
             None => self.plan,
         };
         self.observer.observe(plan.as_ref(), seen).await
@@ -129,7 +130,7 @@ impl Look {
         if self.recorded {
             return Ok(look(home, &mut self.observer, checks, seen).await?.report);
         }
-        let plan = home.plan.host(&home.host)?;
+        let plan = services::host(&home.plan, &home.host)?;
         let facts = self.observer.observe(plan.as_ref(), seen).await;
         let history = home.record.history(&home.host, &Reach::CHECKS).await?;
         let now = Timestamp::now();
@@ -156,7 +157,7 @@ pub async fn look(
     checks: &[&'static Check],
     seen: &(dyn Fn(&'static str) + Send + Sync),
 ) -> Result<Sight, Error> {
-    let plan = home.plan.host(&home.host)?;
+    let plan = services::host(&home.plan, &home.host)?;
     let began = Instant::now();
     let facts = observer.observe(plan.as_ref(), seen).await;
     record(home, observer, plan.as_ref(), facts, checks, began).await

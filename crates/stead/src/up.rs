@@ -8,6 +8,7 @@ use api::client::Client;
 use api::request::Request;
 use api::view::link::Link;
 use commons::git;
+use commons::services;
 use deb::repository::Repository;
 use host::observer::Observer;
 use model::entry::VerdictV1;
@@ -82,7 +83,7 @@ async fn found(address: &Address, arguments: &Up) -> anyhow::Result<u8> {
         Turn::Ours(watch) => watch,
         Turn::Theirs(client) => return already(client).await,
     };
-    let plan = home.plan.host(&home.host)?;
+    let plan = services::host(&home.plan, &home.host)?;
     let checks: Vec<_> = model::checks::all().collect();
     let sight = look::record(&home, &observer, plan.as_ref(), facts, &checks, began).await?;
     show(arguments, home, observer, sight).await
@@ -116,7 +117,7 @@ async fn resume(address: &Address, arguments: &Up, home: Home) -> anyhow::Result
     }
     let mut observer = look::observer(&home).await?;
     let began = Instant::now();
-    let plan = home.plan.host(&home.host)?;
+    let plan = services::host(&home.plan, &home.host)?;
     let bar = Bar::new();
     let facts = observer.observe(plan.as_ref(), &|part| bar.seen(part)).await;
     drop(bar);
@@ -125,7 +126,7 @@ async fn resume(address: &Address, arguments: &Up, home: Home) -> anyhow::Result
         None => {
             history(&address.join(&home.plan, proposal(&facts))?);
             output::say(&format!("Added this host to the plan: hosts/{}.toml.\n", home.host));
-            home.plan.host(&home.host)?
+            services::host(&home.plan, &home.host)?
         }
     };
     let checks: Vec<_> = model::checks::all().collect();

@@ -6,7 +6,13 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::recipe::care::{Database, Keep};
+use crate::host_name::HostName;
+use crate::recipe::care::{Backup, Database, Engine, Keep};
+use crate::recipe::definition::Recipe;
+use crate::recipe::fault::Fault;
+use crate::recipe::lines::FILE;
+use crate::recipe::template;
+use crate::recipe::values::Values;
 
 /// Everything that a backup, a restore or a drill needs to know of a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +23,7 @@ pub struct Scope {
     pub recipe: String,
     /// The host it runs on, as the plan names it.
     pub host: String,
+    /// Its owner is always filled in for PostgreSQL.
     pub database: Option<Database>,
     /// Absolute paths of files and folders.
     pub paths: Vec<String>,
@@ -25,13 +32,65 @@ pub struct Scope {
     /// Units stopped while files are read, and for how many seconds at most.
     pub quiesce: Vec<String>,
     pub quiesce_seconds: Option<u32>,
-    /// The units that run the service, in the recipe's order.
+    /// The units that run the service: the recipe's own in its order, then those of other packages
+    /// that its checks ask for. What nobody starts is not among them.
     pub units: Vec<String>,
     pub period_hours: u32,
     pub keep: Keep,
 }
 
 impl Scope {
+    /// What the recipe says, with the settings of this service filled in.
+    ///
+    /// # Errors
+    /// If a text of the recipe cannot be filled in; the fault names the recipe's file.
+    pub fn of(
+        recipe: &Recipe,
+        values: &Values,
+        service: &str,
+        host: &HostName,
+    ) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let mut fill = |text: &String| match template::render(text, recipe, values) {
+            Ok(text) => text,
+            Err(error) => {
+                faults.push(error.fault(FILE, 0));
+                String::new()
+            }
+        };
+        // A database without `[backup]` is taken all the same, with the usual period.
+        let usual = Backup {
+            paths: Vec::new(),
+            exclude: Vec::new(),
+            quiesce: Vec::new(),
+            quiesce_seconds: None,
+            period_hours: 24,
+            keep: Keep::default(),
+        };
+        let backup = recipe.backup.as_ref().unwrap_or(&usual);
+        let database = recipe.database.clone().map(|mut database| {
+            database.name = fill(&database.name);
+            if database.engine == Engine::Postgresql {
+                database.owner = database.owner.or_else(|| recipe.package.user.clone());
+            }
+            database
+        });
+        let scope = Self {
+            service: service.to_owned(),
+            recipe: recipe.name.clone(),
+            host: host.to_string(),
+            database,
+            paths: backup.paths.iter().map(&mut fill).collect(),
+            exclude: backup.exclude.iter().map(&mut fill).collect(),
+            quiesce: backup.quiesce.clone(),
+            quiesce_seconds: backup.quiesce_seconds,
+            units: units(recipe, &backup.quiesce),
+            period_hours: backup.period_hours,
+            keep: backup.keep,
+        };
+        if faults.is_empty() { Ok(scope) } else { Err(faults) }
+    }
+
     /// Whether a path, with all below it, is left out of backups.
     ///
     /// A glob without a slash is compared with the path's last part, any other with the whole
@@ -44,6 +103,18 @@ impl Scope {
             fits(glob, if glob.contains(&b'/') { whole } else { name })
         })
     }
+}
+
+fn units(recipe: &Recipe, quiesce: &[String]) -> Vec<String> {
+    let own = recipe.units.iter().filter(|unit| unit.drop_in || unit.enable || unit.start);
+    let asked = recipe.checks.iter().filter_map(|check| check.unit.as_ref());
+    let mut units: Vec<String> = Vec::new();
+    for unit in own.map(|unit| &unit.name).chain(quiesce).chain(asked) {
+        if !units.contains(unit) {
+            units.push(unit.clone());
+        }
+    }
+    units
 }
 
 /// Whether a text fits a glob.

@@ -2,10 +2,11 @@
 //!
 //! Leaves out reaching it; a service's repository is a folder of its own below the target.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A place that holds one restic repository for each service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Target {
     /// A mounted disk, a stick, or a plain folder.

@@ -1,8 +1,10 @@
-//! Checks on upkeep: maintenance that does not end, backups that do not happen.
+//! Checks on upkeep: maintenance that does not end, backups that do not happen or never restored.
 
 mod backup;
+mod drill;
+mod evidence;
 mod maintenance;
 
 use crate::check::Check;
 
-pub(super) const CHECKS: &[Check] = &[maintenance::CHECK, backup::CHECK];
+pub(super) const CHECKS: &[Check] = &[maintenance::CHECK, backup::CHECK, drill::CHECK];

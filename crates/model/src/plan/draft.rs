@@ -44,8 +44,25 @@ pub fn stead(plan: &SteadPlan) -> Draft {
          [retention]\nhourly_days = {}\ndaily_days = {}\n",
         plan.retention.hourly_days, plan.retention.daily_days
     ));
+    text.push_str(TARGETS);
     Draft { path: SteadPlan::FILE.to_owned(), text }
 }
+
+/// Where backups may go, commented out.
+const TARGETS: &str = r#"
+# Where backups go; a service names them in its file, as `backups = ["disk", "offsite"]`:
+# [targets.disk]
+# kind = "folder"
+# path = "/mnt/backup"
+# [targets.box]
+# kind = "sftp"
+# host = "backup@box.example.org"
+# path = "stead"
+# [targets.offsite]
+# kind = "s3"
+# endpoint = "https://s3.example.org"
+# bucket = "our-stead"
+"#;
 
 /// `members/<name>.toml` of a new member.
 pub fn member(plan: &MemberPlan) -> Draft {
@@ -56,6 +73,12 @@ pub fn member(plan: &MemberPlan) -> Draft {
         quoted(plan.name.as_str()),
         roles.join(", ")
     );
+    if plan.age.is_empty() {
+        text.push_str(AGE);
+    } else {
+        let keys: Vec<String> = plan.age.iter().map(|key| quoted(key)).collect();
+        text.push_str(&format!("age = [{}]\n", keys.join(", ")));
+    }
     for device in &plan.devices {
         text.push_str(&format!(
             "\n[[devices]]\nname = {}\nkey = {}\n",
@@ -65,6 +88,13 @@ pub fn member(plan: &MemberPlan) -> Draft {
     }
     Draft { path: MemberPlan::file(&plan.name), text }
 }
+
+/// What opens the group's secrets, commented out.
+const AGE: &str = r#"
+# What opens the keys of backups: the public half of an age key. `age-keygen -o FILE` makes one;
+# FILE is the secret half, for this person alone:
+# age = ["age1…"]
+"#;
 
 /// `hosts/<name>.toml` of a new host, with what was found listening.
 pub fn host(plan: &HostPlan) -> Draft {
@@ -167,6 +197,7 @@ mod tests {
                 Tier { approvals: 1, members: vec![el.clone()] },
             )]),
             retention: Retention::default(),
+            targets: BTreeMap::new(),
         };
         assert_eq!(SteadPlan::parse(&stead(&plan).text).ok(), Some(plan));
 
@@ -174,9 +205,13 @@ mod tests {
             name: el,
             roles: vec!["admin".to_owned()],
             devices: vec![Device { name: "runko".to_owned(), key: "ab".repeat(32) }],
+            age: Vec::new(),
         };
-        let draft = member(&plan);
-        assert_eq!(MemberPlan::parse(&draft.text).ok(), Some(plan));
+        for age in [Vec::new(), vec![format!("age1{}", "q".repeat(58))]] {
+            let plan = MemberPlan { age, ..plan.clone() };
+            let draft = member(&plan);
+            assert_eq!(MemberPlan::parse("el", &draft.text).ok(), Some(plan));
+        }
 
         for listen in [
             None,
@@ -193,6 +228,17 @@ mod tests {
             let draft = host(&plan);
             assert_eq!(HostPlan::parse(&draft.text).ok(), Some(plan));
         }
+    }
+
+    #[test]
+    fn the_commented_targets_are_valid() {
+        let id = "0".repeat(32);
+        let mut text = format!("name = \"a\"\nid = \"{id}\"\n");
+        for line in TARGETS.lines().filter(|line| !line.contains("backups = ")) {
+            text.push_str(line.strip_prefix("# ").unwrap_or(line));
+            text.push('\n');
+        }
+        assert_eq!(SteadPlan::parse(&text).expect("valid").targets.len(), 3);
     }
 
     #[test]

@@ -36,6 +36,21 @@ pub struct HostPlan {
     pub backups: Vec<Backup>,
     #[serde(default)]
     pub postgres: PostgresLimits,
+    /// What `services/*.toml` expect of this host; never in its own file.
+    #[serde(skip)]
+    pub services: Vec<Expected>,
+    /// What of `services/*.toml` could not be read, a line each.
+    #[serde(skip)]
+    pub unread: Vec<String>,
+}
+
+/// A service that the plan places on this host, as far as it keeps data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    pub service: String,
+    /// Names of the targets that are to hold its backups.
+    pub targets: Vec<String>,
+    pub period_hours: u32,
 }
 
 /// A port that may be reached from other machines.
@@ -168,6 +183,8 @@ impl HostPlan {
             maintenance: Vec::new(),
             backups: Vec::new(),
             postgres: PostgresLimits::USUAL,
+            services: Vec::new(),
+            unread: Vec::new(),
         }
     }
 

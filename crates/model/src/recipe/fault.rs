@@ -49,6 +49,13 @@ impl Fault {
         self
     }
 
+    /// Places it in another file.
+    #[must_use]
+    pub fn within(mut self, file: &str) -> Self {
+        self.file = printable(file, LONGEST);
+        self
+    }
+
     /// Makes a warning of it.
     #[must_use]
     pub const fn warning(mut self) -> Self {

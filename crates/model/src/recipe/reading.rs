@@ -2,7 +2,8 @@
 //!
 //! Leaves out what can only be judged with the whole recipe in hand, which is the lint's.
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use toml::de::{DeTable, Deserializer};
 
 use crate::recipe::definition::Recipe;
@@ -48,7 +49,7 @@ impl Recipe {
             ]);
         }
         match std::str::from_utf8(bytes) {
-            Ok(text) => read(text),
+            Ok(text) => read(text, schema()).map(|(recipe, lines)| Read { recipe, lines }),
             Err(error) => {
                 let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
                 let place = Place::of(&format!("{good}?"), good.len());
@@ -60,14 +61,22 @@ impl Recipe {
     }
 }
 
-fn read(text: &str) -> Result<Read, Vec<Fault>> {
+/// Reads a text of the house's TOML files as this type, whose schema is given. Its faults name
+/// [`FILE`]; for another file that is to be put right.
+///
+/// # Errors
+/// All faults that were found, at least one, sorted by line.
+pub(crate) fn read<T: DeserializeOwned>(
+    text: &str,
+    schema: &Value,
+) -> Result<(T, Lines), Vec<Fault>> {
     let (document, mut errors) = DeTable::parse_recoverable(text);
     errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
     let lines = Lines::read(document.get_ref(), text);
     let whole = errors.iter().position(unclosed).map_or(errors.len(), |first| first + 1);
     let mut faults: Vec<Fault> = errors[..whole].iter().map(|error| syntax(error, text)).collect();
     let end = if whole < errors.len() { faults[whole - 1].line } else { u32::MAX };
-    let shape = shape::faults(document.get_ref(), &lines, schema());
+    let shape = shape::faults(document.get_ref(), &lines, schema);
     if faults.is_empty() {
         faults = shape;
     } else {
@@ -81,8 +90,8 @@ fn read(text: &str) -> Result<Read, Vec<Fault>> {
         }));
     }
     if faults.is_empty() {
-        match Recipe::deserialize(Deserializer::from(document)) {
-            Ok(recipe) => return Ok(Read { recipe, lines }),
+        match T::deserialize(Deserializer::from(document)) {
+            Ok(value) => return Ok((value, lines)),
             Err(error) => faults.push(syntax(&error, text)),
         }
     }

@@ -1,4 +1,4 @@
-//! Holds a TOML document against the recipe's schema: unknown keys, missing keys, wrong types.
+//! Holds a TOML document against its type's schema: unknown keys, missing keys, wrong types.
 //!
 //! Leaves out what the values mean.
 
@@ -51,6 +51,8 @@ impl<'a> Shape<'a> {
                 None if node["additionalProperties"].is_object() => {
                     self.value(value, &node["additionalProperties"], &at);
                 }
+                // Its keys and values are another file's to judge.
+                None if node["additionalProperties"] == true => {}
                 None => self.unknown(node, path, name, &at),
             }
         }
@@ -123,7 +125,13 @@ impl<'a> Shape<'a> {
     }
 
     fn value(&mut self, value: &Spanned<DeValue<'_>>, node: &'a Value, at: &str) {
-        let node = self.resolve(node);
+        let mut node = self.resolve(node);
+        if let (Some((tag, kinds)), DeValue::Table(table)) = (tagged(node), value.get_ref()) {
+            match self.kind_of(table, tag, &kinds, at) {
+                Some(kind) => node = kind,
+                None => return,
+            }
+        }
         let Some(kind) = kind(node) else { return };
         match (kind, value.get_ref()) {
             ("object", DeValue::Table(table)) => self.table(table, node, at),
@@ -156,6 +164,45 @@ impl<'a> Shape<'a> {
         }
     }
 
+    /// Which of a table's kinds is written, by its tag.
+    fn kind_of(
+        &mut self,
+        table: &DeTable<'_>,
+        tag: &str,
+        kinds: &[(&'a str, &'a Value)],
+        at: &str,
+    ) -> Option<&'a Value> {
+        let words: Vec<&str> = kinds.iter().map(|(word, _)| *word).collect();
+        let listed = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+        let written = table.iter().find(|(key, _)| key.get_ref() == tag);
+        let fault = match written.map(|(_, value)| value.get_ref()) {
+            Some(DeValue::String(text)) => {
+                if let Some((_, node)) = kinds.iter().find(|(word, _)| word == text) {
+                    return Some(node);
+                }
+                let tag_at = below(at, tag);
+                let shown = printable(text, 60);
+                let message = format!("{} is `{shown}`, not one of {listed}", name(&tag_at));
+                let fault = self.lines.fault(&tag_at, &message);
+                match nearest(text, words.iter().copied()) {
+                    Some(meant) => fault.hint(&format!("did you mean `{meant}`?")),
+                    None => fault,
+                }
+            }
+            Some(_) => {
+                let tag_at = below(at, tag);
+                let message = format!("{} takes one of {listed}", name(&tag_at));
+                self.lines.fault(&tag_at, &message)
+            }
+            None => self
+                .lines
+                .fault(at, &format!("`{tag}` is missing in {}", title(at)))
+                .hint(&format!("add `{tag} = …`, one of {listed}")),
+        };
+        self.faults.push(fault);
+        None
+    }
+
     /// A text that must be one of some words.
     fn word(&mut self, text: &str, node: &Value, at: &str) {
         let choices = choices(node);
@@ -170,6 +217,17 @@ impl<'a> Shape<'a> {
             None => fault,
         });
     }
+}
+
+/// The tag that tells a table's kinds apart, and each kind by its tag's word.
+fn tagged(node: &Value) -> Option<(&str, Vec<(&str, &Value)>)> {
+    let kinds = node["oneOf"].as_array()?;
+    let is_word = |kind: &Value, tag: &str| kind["properties"][tag]["const"].is_string();
+    let tags = kinds.first()?["properties"].as_object()?;
+    let tag = tags.keys().find(|tag| kinds.iter().all(|kind| is_word(kind, tag)))?;
+    let kinds = kinds.iter();
+    let kinds = kinds.filter_map(|kind| Some((kind["properties"][tag]["const"].as_str()?, kind)));
+    Some((tag, kinds.collect()))
 }
 
 /// What kind of value a node wants; `None` if any.

@@ -1,6 +1,7 @@
 //! Whether each declared backup left fresh evidence.
 
 use crate::check::Check;
+use crate::checks::upkeep::evidence;
 use crate::facts::files::shown;
 use crate::facts::upkeep::Found;
 use crate::plan::host::Backup;
@@ -12,20 +13,31 @@ use crate::verdict::Finding;
 pub(super) const CHECK: Check = Check {
     name: "backup-evidence",
     title: "backups happen, and were read back",
-    asks: "Looks at the evidence file of each backup that the plan declares under [[backups]] in the \
-           host's file (`service`, `period_hours`, `evidence`): the file that the backup writes \
-           last, after it has read its snapshot back. Whether a timer is enabled is not asked: \
-           timers run and leave nothing behind, and backups were missed for months that way.\n\
-           fail: the file is missing, empty, not a regular file, or older than one and a half \
-           times its period.\n\
-           unknown: no backup is declared, the file could not be looked at, or \
-           its time lies more than an hour in the future.\n\
-           pass: each file is fresh.",
-    commands: &["stat -L -c '%y %s %F %n' EVIDENCE", "date"],
-    mend: "Run the backup by hand and read its messages to the end; then restore one file from it. \
-           If none is set up yet, set one up whose last step, after reading the snapshot back \
-           (`restic check --read-data-subset=1%`, or a restore into an empty folder), is `date -Is \
-           > EVIDENCE`. Declare it in the host's file of the plan:\n[[backups]]\nservice = \
+    asks: "Looks at the evidence of each backup that the plan asks of this host: of each service \
+           that `services/*.toml` places here, at each of its targets, what `stead backup` leaves \
+           in /var/lib/stead/backup/evidence after it has read its snapshot back from the target; \
+           and the file that each of [[backups]] in the host's own file names (`service`, \
+           `period_hours`, `evidence`), which another tool writes last. Whether a timer is enabled \
+           is not asked: timers run and leave nothing behind, and backups were missed for months \
+           that way.\n\
+           fail: the evidence is missing, empty, garbage, of another service or target, or older \
+           than one and a half times its period.\n\
+           warn: a service keeps data, and the plan names no target for it.\n\
+           unknown: no backup is declared, a service's file could not be read, the evidence could \
+           not be looked at, or its time lies more than an hour in the future.\n\
+           pass: each is fresh.",
+    commands: &[
+        "cat /var/lib/stead/backup/evidence/SERVICE@TARGET.json",
+        "stat -L -c '%y %s %F %n' EVIDENCE",
+        "date",
+    ],
+    mend: "`stead backup now SERVICE` says what stands in the way; a backup that another tool makes \
+           is run by hand, and its messages read to the end. If none is set up yet: name a target \
+           in stead.toml ([targets.disk] with kind = \"folder\" and path = \"/mnt/backup\"), write \
+           `backups = [\"disk\"]` into the service's file, and `stead backup keys make SERVICE`. For \
+           another tool, let its last step, after reading the snapshot back (`restic check \
+           --read-data-subset=1%`, or a restore into an empty folder), be `date -Is > EVIDENCE`, \
+           and declare it in the host's file of the plan:\n[[backups]]\nservice = \
            \"chat\"\nperiod_hours = 24\nevidence = \"/var/lib/backup/chat.ok\"",
     judge,
 };
@@ -35,7 +47,9 @@ const AHEAD: i64 = 3600;
 
 fn judge(scene: &Scene<'_>) -> Vec<Finding> {
     let declared = scene.plan.map_or(&[][..], |plan| &plan.backups);
-    if declared.is_empty() {
+    let services = scene.plan.map_or(&[][..], |plan| &plan.services);
+    let unread = scene.plan.map_or(&[][..], |plan| &plan.unread);
+    if declared.is_empty() && services.is_empty() && unread.is_empty() {
         return vec![
             Finding::unknown(
                 "host",
@@ -43,14 +57,23 @@ fn judge(scene: &Scene<'_>) -> Vec<Finding> {
                  there is one",
             )
             .fix(
-                "add [[backups]] with service, period_hours and evidence to the host's file of \
-                 the plan; `stead check explain backup-evidence` has an example",
+                "place a service with `backups` in services/, or add [[backups]] with service, \
+                 period_hours and evidence to the host's file of the plan; `stead check explain \
+                 backup-evidence` has examples",
             ),
         ];
     }
     let mut fresh = Vec::new();
     let mut findings: Vec<Finding> =
         declared.iter().filter_map(|one| sick(one, scene, &mut fresh)).collect();
+    for service in services {
+        let elsewhere = declared.iter().any(|one| one.service == service.service);
+        findings.extend(evidence::judge(service, elsewhere, scene, &mut fresh));
+    }
+    findings.extend(unread.iter().map(|fault| {
+        Finding::unknown("plan", fault.as_str())
+            .fix("mend that file of the plan; until then nobody knows what it asks for")
+    }));
     if findings.is_empty() {
         findings.push(Finding::pass("host", fresh.join("; ")));
     }
@@ -135,6 +158,7 @@ mod tests {
             upkeep: Upkeep {
                 maintenance: Vec::new(),
                 backups: vec![Trace { path: "/var/ok".into(), found }],
+                services: Vec::new(),
             },
             ..Facts::default()
         };

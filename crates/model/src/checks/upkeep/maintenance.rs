@@ -110,7 +110,7 @@ mod tests {
         let facts = Facts {
             upkeep: Upkeep {
                 maintenance: vec![Trace { path: "/run/off".into(), found }],
-                backups: Vec::new(),
+                ..Upkeep::default()
             },
             ..Facts::default()
         };

@@ -1,0 +1,184 @@
+//! Whether each backup was restored lately, and worked.
+
+use crate::backup::drill::{DrillsV1, Outcome};
+use crate::check::Check;
+use crate::checks::upkeep::evidence::AHEAD;
+use crate::facts::upkeep::Left;
+use crate::plan::host::Expected;
+use crate::scene::Scene;
+use crate::seen::Seen;
+use crate::text::{milliseconds, moment, printable, span};
+use crate::verdict::Finding;
+
+pub(super) const CHECK: Check = Check {
+    name: "drill-evidence",
+    title: "backups restore, and the service works with them",
+    asks: "Looks at what the drills of each service left behind that the plan places here with \
+           `backups`: a drill restores the newest snapshot into a sealed machine, compares it with \
+           what was saved, starts the service there and asks it. A backup that was never restored \
+           is a hope.\n\
+           fail: no drill ever passed, the last that passed is more than two weeks old, or the \
+           newest one showed that the backup is bad.\n\
+           unknown: what the drills left behind could not be read, the newest one could not run, \
+           or its time lies in the future.\n\
+           pass: each service's newest drill passed within two weeks.",
+    commands: &["cat /var/lib/stead/backup/drills/SERVICE.json", "stead proof SERVICE"],
+    mend: "`stead drill SERVICE` runs one now and says of each step what it saw. If a drill fails, \
+           the backup is not to be relied on: mend what it names, `stead backup now SERVICE`, and \
+           drill again.",
+    judge,
+};
+
+/// How old the last drill that passed may be, in days.
+const LONGEST: i64 = 14;
+
+fn judge(scene: &Scene<'_>) -> Vec<Finding> {
+    let services = scene.plan.map_or(&[][..], |plan| &plan.services);
+    let saved: Vec<&Expected> = services.iter().filter(|one| !one.targets.is_empty()).collect();
+    if saved.is_empty() {
+        return vec![Finding::unknown(
+            "host",
+            "the plan places no service with `backups` here, so there is nothing to drill",
+        )];
+    }
+    let mut proved = Vec::new();
+    let mut findings: Vec<Finding> =
+        saved.iter().filter_map(|service| sick(&service.service, scene, &mut proved)).collect();
+    if findings.is_empty() {
+        findings.push(Finding::pass("host", proved.join("; ")));
+    }
+    findings
+}
+
+fn sick(name: &str, scene: &Scene<'_>, proved: &mut Vec<String>) -> Option<Finding> {
+    let unknown = |reason: &str| {
+        Some(Finding::unknown(name, reason).fix(format!("`stead drill {name}` runs one now")))
+    };
+    let fail = |evidence: String| {
+        Some(
+            Finding::fail(name, evidence)
+                .fix(format!("`stead drill {name}` says of each step what it saw")),
+        )
+    };
+    let drills: &DrillsV1 = match scene.facts.upkeep.service(name).map(|trace| &trace.drills) {
+        None => return unknown("nobody has looked for its drills yet"),
+        Some(Seen::Unseen(reason)) => return unknown(reason),
+        Some(Seen::Seen(Left::Nothing)) => {
+            return fail("its backups were never restored in a drill".to_owned());
+        }
+        Some(Seen::Seen(Left::Garbage(why))) => {
+            return unknown(&format!("what its drills left behind cannot be read: {why}"));
+        }
+        Some(Seen::Seen(Left::Whole(drills))) => drills,
+    };
+    let newest = &drills.newest;
+    let foreign = |service: &str| service != name;
+    if foreign(&newest.service) || drills.passed.as_ref().is_some_and(|one| foreign(&one.service)) {
+        return unknown("what its drills left behind is of another service");
+    }
+    let age = |at| scene.now.duration_since(at).as_secs();
+    let last = match &drills.passed {
+        Some(passed) => format!("the last one passed {}", moment(passed.at)),
+        None => "none ever passed".to_owned(),
+    };
+    let reason = printable(&newest.reason, 300);
+    match newest.outcome {
+        Outcome::Fail => {
+            return fail(format!("the newest drill, {}: {reason}; {last}", moment(newest.at)));
+        }
+        Outcome::Unknown => {
+            let told =
+                format!("the newest drill, {}, could not run: {reason}; {last}", moment(newest.at));
+            let old = drills.passed.as_ref().is_none_or(|one| age(one.at) > LONGEST * 86_400);
+            return if old { fail(told) } else { unknown(&told) };
+        }
+        Outcome::Pass => {}
+    }
+    let Some(passed) = &drills.passed else {
+        return unknown("what its drills left behind contradicts itself");
+    };
+    let old = age(passed.at);
+    if old < -AHEAD {
+        return unknown(&format!("its last drill, {}, lies in the future", moment(passed.at)));
+    }
+    if old > LONGEST * 86_400 {
+        return fail(format!(
+            "the last drill that passed is {} old ({})",
+            span(old.unsigned_abs()),
+            moment(passed.at)
+        ));
+    }
+    let time = passed.restore_milliseconds.map(milliseconds).unwrap_or_default();
+    proved.push(format!("{name}: restored in {time}, {} ago", span(old.max(0).unsigned_abs())));
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::*;
+    use crate::backup::drill::DrillV1;
+    use crate::facts::Facts;
+    use crate::facts::upkeep::{ServiceTrace, Upkeep};
+    use crate::plan::host::HostPlan;
+    use crate::verdict::Verdict;
+
+    fn drill(outcome: Outcome, days: i64) -> DrillV1 {
+        let now = Timestamp::from_second(1_790_000_000).expect("in range");
+        DrillV1 {
+            service: "chat".to_owned(),
+            host: "runko".to_owned(),
+            target: "disk".to_owned(),
+            snapshot: None,
+            snapshot_at: None,
+            at: now - SignedDuration::from_hours(24 * days),
+            outcome,
+            reason: "manifest: users is empty".to_owned(),
+            steps: Vec::new(),
+            restore_milliseconds: Some(4200),
+            milliseconds: 9000,
+        }
+    }
+
+    fn judged(drills: Seen<Left<DrillsV1>>) -> Finding {
+        let now = Timestamp::from_second(1_790_000_000).expect("in range");
+        let mut plan = HostPlan::new("runko".parse().expect("a label"));
+        let service = "chat".to_owned();
+        let targets = vec!["disk".to_owned()];
+        plan.services.push(Expected { service: service.clone(), targets, period_hours: 24 });
+        let services = vec![ServiceTrace { service, evidence: Vec::new(), drills }];
+        let facts = Facts { upkeep: Upkeep { services, ..Upkeep::default() }, ..Facts::default() };
+        CHECK.findings(&Scene { plan: Some(&plan), ..Scene::of(&facts, now) }).remove(0)
+    }
+
+    fn whole(newest: DrillV1, passed: Option<DrillV1>) -> Seen<Left<DrillsV1>> {
+        Seen::Seen(Left::Whole(Box::new(DrillsV1 { newest, passed })))
+    }
+
+    #[test]
+    fn only_a_drill_that_passed_lately_is_green() {
+        let pass = |days| drill(Outcome::Pass, days);
+        let stranger = DrillV1 { service: "wiki".to_owned(), ..pass(1) };
+        for (found, verdict) in [
+            (whole(pass(1), Some(pass(1))), Verdict::Pass),
+            (whole(pass(14), Some(pass(14))), Verdict::Pass),
+            (whole(pass(15), Some(pass(15))), Verdict::Fail),
+            (whole(drill(Outcome::Fail, 1), Some(pass(2))), Verdict::Fail),
+            (whole(drill(Outcome::Unknown, 1), Some(pass(2))), Verdict::Unknown),
+            (whole(drill(Outcome::Unknown, 1), Some(pass(20))), Verdict::Fail),
+            (whole(drill(Outcome::Unknown, 1), None), Verdict::Fail),
+            (whole(pass(1), None), Verdict::Unknown),
+            (whole(pass(-1), Some(pass(-1))), Verdict::Unknown),
+            (whole(stranger.clone(), Some(stranger)), Verdict::Unknown),
+            (Seen::Seen(Left::Nothing), Verdict::Fail),
+            (Seen::Seen(Left::Garbage("x".into())), Verdict::Unknown),
+            (Seen::unseen("permission denied"), Verdict::Unknown),
+        ] {
+            let finding = judged(found.clone());
+            assert_eq!(finding.verdict, verdict, "{found:?}: {}", finding.evidence);
+        }
+        let said = judged(whole(pass(1), Some(pass(1)))).evidence;
+        assert_eq!(said, "chat: restored in 4.2 s, 1 d ago");
+    }
+}
