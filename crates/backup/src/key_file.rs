@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -39,7 +39,7 @@ impl Error {
         match self {
             Self::Absent { service, .. } => Some(format!(
                 "`stead backup keys make {service}` makes one; if there is one already, \
-                 `stead backup keys open {service} --identity FILE --install` brings it here"
+                 `stead backup keys open {service} --identity FILE` brings it here"
             )),
             Self::Open { path, .. } => Some(format!("`chmod 600 {}`", path.display())),
             Self::Shape { path } => Some(format!(
@@ -109,7 +109,6 @@ pub fn read(path: &Path) -> Result<Password, Error> {
 /// # Errors
 /// If it cannot be written, or another password is there.
 pub fn keep(password: &Password, path: &Path) -> Result<(), Error> {
-    let write = |source| Error::Write { path: path.to_owned(), source };
     if path.symlink_metadata().is_ok() {
         let there = read(path)?;
         return if there == *password {
@@ -118,11 +117,26 @@ pub fn keep(password: &Password, path: &Path) -> Result<(), Error> {
             Err(Error::Other { path: path.to_owned() })
         };
     }
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(folder).map_err(write)?;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(write)?;
+    write(path, &format!("{}\n", password.reveal()))
+}
+
+/// Writes a new file for its owner alone; its folder, too, if there is none yet.
+///
+/// # Errors
+/// If it is there already, or cannot be written.
+pub fn write(path: &Path, text: &str) -> Result<(), Error> {
+    let write = |source| Error::Write { path: path.to_owned(), source };
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        // What lies above is for everybody to pass through: the evidence lies there, too.
+        fs::create_dir_all(folder.parent().unwrap_or(Path::new("/"))).map_err(write)?;
+        fs::DirBuilder::new().mode(0o700).create(folder).map_err(write)?;
+    }
     let mut staged = tempfile::NamedTempFile::new_in(folder).map_err(write)?;
-    staged.write_all(format!("{}\n", password.reveal()).as_bytes()).map_err(write)?;
+    staged.write_all(text.as_bytes()).map_err(write)?;
     staged.as_file().sync_all().map_err(write)?;
     staged.persist_noclobber(path).map_err(|error| write(error.error))?;
     fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(write)
@@ -130,6 +144,8 @@ pub fn keep(password: &Password, path: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

@@ -3,9 +3,12 @@
 //! Leaves out when a backup is due, which service rests meanwhile, and the drill.
 
 pub mod append_only;
+pub mod credentials;
 pub mod error;
 pub mod key_file;
+pub mod keys;
 pub mod lease;
+pub mod paper;
 pub mod password;
 pub mod postgres;
 pub mod progress;

@@ -113,6 +113,34 @@ impl PlanFolder {
         Ok(git::commit(&self.path, &[&draft.path], &format!("Add {}", draft.path), author))
     }
 
+    /// Writes files, new or not, each whole or not at all, and commits them.
+    ///
+    /// # Errors
+    /// If one cannot be written.
+    pub fn put(
+        &self,
+        drafts: &[Draft],
+        message: &str,
+        author: &git::Author,
+    ) -> Result<git::Outcome, Error> {
+        for draft in drafts {
+            replace(&self.path.join(&draft.path), &draft.text)?;
+        }
+        let files: Vec<&str> = drafts.iter().map(|draft| draft.path.as_str()).collect();
+        Ok(git::commit(&self.path, &files, message, author))
+    }
+
+    /// The bytes of a file of the plan; `None` where there is none.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn file(&self, file: &str) -> Result<Option<String>, Error> {
+        if self.path.join(file).symlink_metadata().is_err() {
+            return Ok(None);
+        }
+        self.read(file).map(Some)
+    }
+
     pub(crate) fn refused(&self, file: &str, source: model::plan::error::Error) -> Error {
         Error::Refused { path: self.path.join(file), source }
     }
@@ -154,6 +182,18 @@ fn write_new(place: &Path, text: &str) -> Result<(), Error> {
     let mut file = fs::File::create_new(place).map_err(write)?;
     std::io::Write::write_all(&mut file, text.as_bytes()).map_err(write)?;
     file.sync_all().map_err(write)
+}
+
+fn replace(place: &Path, text: &str) -> Result<(), Error> {
+    let write = |source| Error::Write { path: place.to_owned(), source };
+    let folder = place.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(folder).map_err(write)?;
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    let staged = folder.join(format!(".{name}.new-{}", std::process::id()));
+    // What another process of this number left behind is nobody's.
+    let _ = fs::remove_file(&staged);
+    write_new(&staged, text)?;
+    fs::rename(&staged, place).map_err(write)
 }
 
 #[cfg(test)]
@@ -219,6 +259,22 @@ mod tests {
         fs::write(path.join("hosts/runko.toml"), "name = \"other\"\n").expect("written");
         let error = plan.host(&"runko".parse().expect("a label")).expect_err("refused");
         assert!(matches!(error, Error::OtherName { .. }));
+    }
+
+    #[test]
+    fn a_file_is_put_in_place_whole_and_committed() {
+        let place = tempfile::tempdir().expect("a folder");
+        let path = place.path().join("s");
+        let (plan, _) = PlanFolder::create(&path, &drafts(), &author()).expect("a plan");
+        for text in ["one", "two"] {
+            let draft = Draft { path: "secrets/backup-chat.age".to_owned(), text: text.to_owned() };
+            let outcome = plan.put(&[draft], "Seal", &author()).expect("written");
+            assert_eq!(outcome, git::Outcome::Done);
+            let read = plan.file("secrets/backup-chat.age").expect("read");
+            assert_eq!(read.as_deref(), Some(text));
+        }
+        assert_eq!(plan.file("secrets/none").expect("read"), None);
+        assert_eq!(fs::read_dir(path.join("secrets")).expect("a folder").count(), 1);
     }
 
     #[test]

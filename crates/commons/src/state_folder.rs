@@ -92,6 +92,11 @@ impl StateFolder {
         self.path.join("device.key")
     }
 
+    /// The member's own key of age.
+    pub fn age(&self) -> PathBuf {
+        self.path.join("age.key")
+    }
+
     /// The signed logs and their views.
     pub fn record(&self) -> PathBuf {
         self.path.join("record.db")

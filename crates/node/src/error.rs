@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use model::host_name::HostName;
 use thiserror::Error;
 
 #[derive(Debug, Error)]
@@ -40,6 +41,20 @@ pub enum Error {
     Shelf { address: SocketAddr, source: io::Error },
     #[error("the page is for this machine alone, and `{address}` is not on its loopback")]
     Public { address: SocketAddr },
+    #[error("the plan has no service `{name}`")]
+    NoService { name: String, near: Option<String> },
+    #[error("the service `{name}` cannot be used:\n{}", .faults.join("\n"))]
+    Faulty { name: String, faults: Vec<String> },
+    #[error("the service `{name}` does not run on {host}, but on {}", .hosts.join(", "))]
+    Elsewhere { name: String, host: HostName, hosts: Vec<String> },
+    #[error("the service `{service}` has no target `{target}`")]
+    NoTarget { service: String, target: String, targets: Vec<String> },
+    #[error("`{sealed}` and `{list}` do not belong together, so nobody can say who opens it")]
+    Unlisted { service: String, sealed: String, list: String },
+    #[error(transparent)]
+    Key(#[from] backup::key_file::Error),
+    #[error(transparent)]
+    Credentials(#[from] backup::credentials::Error),
     #[error("cannot make a link to the page")]
     Link { source: web::Error },
 }
@@ -77,6 +92,23 @@ impl Error {
                 key.display(),
                 record.display()
             )),
+            Self::NoService { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
+            Self::NoService { name, .. } => Some(format!(
+                "write services/{name}.toml: `recipe = \"…\"`, `hosts = [\"…\"]`, `backups = [\"…\"]`"
+            )),
+            Self::Elsewhere { hosts, .. } => {
+                hosts.first().map(|host| format!("run it there: `ssh {host} sudo stead …`"))
+            }
+            Self::NoTarget { service, targets, .. } if targets.is_empty() => {
+                Some(format!("name one in services/{service}.toml: `backups = [\"…\"]`"))
+            }
+            Self::NoTarget { targets, .. } => Some(format!("it has: {}", targets.join(", "))),
+            Self::Unlisted { service, .. } => Some(format!(
+                "`stead backup keys seal {service}` on its host writes both anew; `git log -p \
+                 secrets` in the plan shows who changed them"
+            )),
+            Self::Key(error) => error.hint(),
+            Self::Credentials(error) => error.hint(),
             Self::Plan(error) => error.hint(),
             Self::State(error) => error.hint(),
             Self::Record(error) => error.hint(),

@@ -109,7 +109,8 @@ impl Address {
             .ok_or(Error::NoHome)
     }
 
-    fn author(&self) -> git::Author {
+    /// In whose name the plan is changed.
+    pub fn author(&self) -> git::Author {
         git::Author {
             name: self.member.to_string(),
             address: format!("{}@{}", self.member, self.host),

@@ -4,6 +4,7 @@
 
 pub mod answers;
 pub mod error;
+pub mod ground;
 pub mod home;
 pub mod look;
 pub mod packages;

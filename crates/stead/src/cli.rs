@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use model::facts::logs::priority;
 
 pub use crate::flags::Json;
-use crate::{build, closure, lint, medium, recipe, repo, whence};
+use crate::{backup, build, closure, lint, medium, member, recipe, repo, whence};
 
 /// Runs a community's servers together: observes, checks, records, shows.
 ///
@@ -57,6 +57,10 @@ pub enum Command {
     #[command(subcommand)]
     Medium(medium::Medium),
     Closure(closure::Closure),
+    #[command(subcommand)]
+    Backup(backup::Backup),
+    #[command(subcommand)]
+    Member(member::Member),
     /// Print a script that completes stead's commands in your shell
     Completions {
         shell: Shell,

@@ -3,6 +3,7 @@
 //! Leaves out all logic that a second client would need.
 
 mod address;
+mod backup;
 mod bar;
 mod build;
 mod check;
@@ -15,6 +16,7 @@ mod link;
 mod lint;
 mod logs;
 mod medium;
+mod member;
 mod named;
 mod output;
 mod recipe;
@@ -76,6 +78,8 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Lint(arguments) => lint::run(&arguments),
         Command::Whence(arguments) => whence::run(&arguments),
         Command::Repo(command) => repo::run(&command).await,
+        Command::Backup(command) => backup::run(&address, &command),
+        Command::Member(command) => member::run(&address, &command).await,
         Command::Medium(command) => medium::run(&address, &command).await,
         Command::Completions { shell } => teach::completions(shell),
         Command::Man => teach::man(),

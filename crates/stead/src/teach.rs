@@ -57,6 +57,9 @@ pub fn hint(error: &anyhow::Error) -> Option<String> {
             .or_else(|| cause.downcast_ref().map(deb::whence::Error::hint))
             .or_else(|| cause.downcast_ref().map(deb::repository::Error::hint))
             .or_else(|| cause.downcast_ref().map(deb::medium::error::Error::hint))
+            .or_else(|| cause.downcast_ref().map(::backup::error::Error::hint))
+            .or_else(|| cause.downcast_ref().map(::backup::key_file::Error::hint))
+            .or_else(|| cause.downcast_ref().map(::backup::keys::Error::hint))
             .flatten()
     })
 }

@@ -96,7 +96,7 @@ fn a_mistake_in_the_plan_is_shown_with_its_line_and_nothing_is_lost() {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(
-        said.contains("line 1") && said.contains("colour") && said.contains("hint: "),
+        said.contains("stead.toml:1: ") && said.contains("colour") && said.contains("hint: "),
         "{said}"
     );
     fs::write(&path, text).expect("written");

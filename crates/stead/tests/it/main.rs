@@ -1,5 +1,6 @@
 //! Tests of the whole program: on this machine, in the lab, in a browser.
 
+mod backup_keys;
 mod build;
 mod cli;
 mod lab_build;
