@@ -32,6 +32,24 @@ pub enum Target {
     },
 }
 
+impl Target {
+    /// A service's repository there, as restic's `-r` takes it.
+    pub fn repository(&self, service: &str) -> String {
+        match self {
+            Self::Folder { path } => format!("{}/{service}", path.trim_end_matches('/')),
+            Self::Sftp { host, path } => {
+                format!("sftp:{host}:{}/{service}", path.trim_end_matches('/'))
+            }
+            Self::S3 { endpoint, bucket, prefix, .. } => {
+                let prefix = prefix.trim_matches('/');
+                let between = if prefix.is_empty() { "" } else { "/" };
+                let endpoint = endpoint.trim_end_matches('/');
+                format!("s3:{endpoint}/{bucket}{between}{prefix}/{service}")
+            }
+        }
+    }
+}
+
 fn region() -> String {
     "us-east-1".to_owned()
 }

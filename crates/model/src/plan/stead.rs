@@ -147,7 +147,7 @@ fn wrong(name: &str, target: &Target) -> Vec<(&'static str, String, &'static str
         }
         Target::S3 { endpoint, bucket, .. } => {
             let of_web = endpoint.strip_prefix("https://").or(endpoint.strip_prefix("http://"));
-            if !of_web.is_some_and(|rest| !rest.is_empty()) {
+            if of_web.is_none_or(str::is_empty) {
                 let message = format!("`{}` is no address of the web", printable(endpoint, 80));
                 wrong.push(("endpoint", message, "as `https://s3.example.org`"));
             } else if of_web.is_some_and(|rest| rest.contains('@')) {
