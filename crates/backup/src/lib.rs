@@ -4,6 +4,8 @@
 
 pub mod append_only;
 pub mod credentials;
+mod digest;
+pub mod dumped;
 pub mod error;
 pub mod key_file;
 pub mod keys;
@@ -11,9 +13,12 @@ pub mod lease;
 pub mod paper;
 pub mod password;
 pub mod postgres;
+mod program;
 pub mod progress;
 pub mod reach;
+pub mod refusal;
 pub mod repository;
 pub mod snapshot;
 pub mod source;
 pub mod target;
+mod user;

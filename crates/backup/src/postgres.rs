@@ -2,4 +2,235 @@
 //!
 //! Leaves out passwords: roles log in over the local socket as the system user of their name.
 
+mod archive;
+mod catalog;
 pub mod cluster;
+mod connection;
+mod roles;
+mod tally;
+mod tool;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, fchown};
+use std::path::{Path, PathBuf};
+
+use model::backup::manifest::DatabaseV1;
+
+use crate::dumped::{Dumped, FILE, GLOBALS};
+use crate::postgres::cluster::Cluster;
+use crate::postgres::connection::{Connection, text};
+use crate::postgres::tool::Tool;
+use crate::program::{Output, Program, Ways};
+use crate::refusal::Refusal;
+use crate::{digest, user};
+
+/// How long pg_dump waits for a lock before it gives up.
+const LOCK: &str = "--lock-wait-timeout=60s";
+
+/// Finds the server among those with a socket in `folder` that has the database, for its owner.
+pub fn find(folder: &Path, database: &str, owner: &str) -> Result<Cluster, Refusal> {
+    let user = user::to_become(owner)?;
+    let mut last = None;
+    for port in ports(folder)? {
+        let (socket, role) = (folder.to_owned(), owner.to_owned());
+        let cluster = Cluster { socket, port, role, user, tools: None };
+        match Connection::open(&cluster, database) {
+            Ok(_) => return Ok(cluster),
+            Err(refusal) => last = last.or(Some(refusal)),
+        }
+    }
+    Err(last.unwrap_or_else(|| Refusal::NoDatabase {
+        folder: folder.to_owned(),
+        database: database.to_owned(),
+        role: owner.to_owned(),
+        words: "no server has a socket there".to_owned(),
+    }))
+}
+
+/// The numbers of the sockets, in their order: Debian's first cluster has 5432.
+fn ports(folder: &Path) -> Result<Vec<u16>, Refusal> {
+    let read = fs::read_dir(folder);
+    let unable = |source| Refusal::Local { what: "list", path: folder.to_owned(), source };
+    let mut ports = Vec::new();
+    for entry in read.map_err(unable)? {
+        let name = entry.map_err(unable)?.file_name();
+        let port = name.to_str().and_then(|name| name.strip_prefix(".s.PGSQL."));
+        ports.extend(port.and_then(|port| port.parse::<u16>().ok()));
+    }
+    ports.sort_unstable();
+    Ok(ports)
+}
+
+/// Dumps a database into the folder, and counts it as of the same moment.
+///
+/// A dump that is not whole is a refusal; the caller removes the folder.
+pub fn dump(cluster: &Cluster, database: &str, key: i64, into: &Path) -> Result<Dumped, Refusal> {
+    let connection = Connection::open(cluster, database)?;
+    tally::begin(&connection)?;
+    let snapshot = text(&connection.row("share what it sees", "SELECT pg_export_snapshot()")?, 0);
+    // Before the dump: sequences are part of no snapshot, and must not be behind in the dump.
+    let mut counted = tally::described(&connection, key)?;
+    write(&into.join(GLOBALS), roles::globals(&connection)?.as_bytes())?;
+    let server = tool::major(&counted.version).unwrap_or_default();
+    let (pg_dump, pg_restore) =
+        (Tool::find("pg_dump", cluster, server)?, Tool::find("pg_restore", cluster, server)?);
+    let path = into.join(FILE);
+    let file = File::create_new(&path).map_err(|source| local("make", &path, source))?;
+    let mut words = vec![
+        "--format=custom".to_owned(),
+        "--compress=0".to_owned(),
+        "--no-password".to_owned(),
+        LOCK.to_owned(),
+        format!("--snapshot={snapshot}"),
+    ];
+    words.extend(reach(cluster, database));
+    let ways = Ways { input: None, output: Output::Into(file) };
+    let dumping = Program::start(&pg_dump.path, &words, cluster.user, ways)?;
+    // Beside the dump, on the same snapshot.
+    let tables = tally::tables(&connection)?;
+    let rows = tally::rows(&connection, &tables, key);
+    // Where both fail, as when the server is gone, pg_dump's words say more.
+    match rows {
+        Ok(rows) => {
+            counted.tables = rows;
+            dumping.end()?;
+        }
+        Err(refusal @ Refusal::Ask { .. }) if !refusal.to_string().contains("closed") => {
+            return Err(refusal);
+        }
+        Err(refusal) => return Err(dumping.end().err().unwrap_or(refusal)),
+    }
+    drop(connection);
+    archive::prove(&path, &pg_restore, cluster.user, &tables, &counted.tables)?;
+    let (sum, bytes) = digest::of(&path)?;
+    counted.dump_sum = sum;
+    counted.dump_bytes = bytes;
+    let tools = BTreeMap::from([
+        ("pg_dump".to_owned(), pg_dump.version),
+        ("pg_restore".to_owned(), pg_restore.version),
+        ("postgresql".to_owned(), counted.version.clone()),
+    ]);
+    Ok(Dumped { database: counted, tools })
+}
+
+/// Counts a database as it is now, with the key of the manifest that it is to be compared with.
+pub fn count(cluster: &Cluster, database: &str, key: i64) -> Result<DatabaseV1, Refusal> {
+    let connection = Connection::open(cluster, database)?;
+    tally::begin(&connection)?;
+    let mut counted = tally::described(&connection, key)?;
+    counted.tables = tally::rows(&connection, &tally::tables(&connection)?, key)?;
+    Ok(counted)
+}
+
+/// The bytes that a database takes on the disk, without its indexes: about what its dump takes.
+pub fn size(cluster: &Cluster, database: &str) -> Result<u64, Refusal> {
+    let connection = Connection::open(cluster, database)?;
+    let sql = "SELECT coalesce(sum(pg_table_size(oid)), 0)::bigint FROM pg_class \
+        WHERE relkind = 'r' AND (relnamespace <> 'pg_catalog'::regnamespace OR relname = 'pg_largeobject')";
+    let row = connection.row("say how large the database is", sql)?;
+    Ok(text(&row, 0).parse().unwrap_or_default())
+}
+
+/// Restores the dump in the folder into a new database called `name`; `was` is its manifest.
+///
+/// The cluster's role must be a superuser. Where it fails, no database is left.
+pub fn restore(
+    was: &DatabaseV1,
+    folder: &Path,
+    cluster: &Cluster,
+    name: &str,
+) -> Result<(), Refusal> {
+    let path = folder.join(FILE);
+    let other = |fault: String| Refusal::OtherDump { path: path.clone(), fault };
+    let (sum, bytes) = digest::of(&path)?;
+    if bytes != was.dump_bytes {
+        return Err(other(format!("it has {bytes} of {} bytes", was.dump_bytes)));
+    }
+    if sum != was.dump_sum {
+        return Err(other(format!("its sum is {sum}, was {}", was.dump_sum)));
+    }
+    let Some(made) = &was.made else {
+        return Err(other("the manifest does not say how the database was made".to_owned()));
+    };
+    let connection = Connection::open(cluster, "postgres")?;
+    if tally::exists(&connection, name)? {
+        return Err(Refusal::DatabaseExists { database: name.to_owned() });
+    }
+    let version = connection.row("say its version", "SHOW server_version")?;
+    let server = tool::major(&text(&version, 0)).unwrap_or_default();
+    let pg_restore = Tool::find("pg_restore", cluster, server)?;
+    let globals = folder.join(GLOBALS);
+    let sql = fs::read_to_string(&globals).map_err(|source| local("read", &globals, source))?;
+    connection.rows("make the roles", &sql)?;
+    connection.rows(&format!("make the database {name}"), &roles::create(name, made))?;
+    let mut unfinished = Unfinished { connection: &connection, name, keep: false };
+    load(&path, &pg_restore, cluster, name)?;
+    let sql = roles::finish(name, made);
+    if !sql.is_empty() {
+        connection.rows("set and grant what was set and granted on the database", &sql)?;
+    }
+    unfinished.keep = true;
+    Ok(())
+}
+
+/// Removes a database that was not restored to the end.
+struct Unfinished<'a> {
+    connection: &'a Connection,
+    name: &'a str,
+    keep: bool,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if !self.keep {
+            let sql = format!("DROP DATABASE IF EXISTS {}", connection::name(self.name));
+            // Why the restore failed is told; that this did, too, is seen by the next one.
+            let _ = self.connection.rows("drop what was not restored", &sql);
+        }
+    }
+}
+
+fn load(path: &Path, tool: &Tool, cluster: &Cluster, database: &str) -> Result<(), Refusal> {
+    let file = File::open(path).map_err(|source| local("open", path, source))?;
+    let mut words = vec!["--exit-on-error".to_owned(), "--no-password".to_owned()];
+    words.extend(reach(cluster, database));
+    // Several at once each open the file anew, by way of their input: whom they run as may read it
+    // then, and need not reach its folder.
+    let at_once = std::thread::available_parallelism().map_or(1, |count| count.get()).min(8);
+    let readable = cluster.user.is_none_or(|user| {
+        let may = |meta: fs::Metadata| meta.gid() == user.gid && meta.mode() & 0o040 != 0;
+        let given = fchown(&file, None, Some(user.gid)).and_then(|()| {
+            fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o640))
+        });
+        given.is_ok() && file.metadata().is_ok_and(may)
+    });
+    if readable && at_once > 1 {
+        words.push(format!("--jobs={at_once}"));
+        words.push("/proc/self/fd/0".to_owned());
+    } else {
+        words.push("--single-transaction".to_owned());
+    }
+    let ways = Ways { input: Some(file), output: Output::Nowhere };
+    Program::start(&tool.path, &words, cluster.user, ways)?.end()
+}
+
+/// How a tool reaches the database. In the form of a connection string, since a name with `=` in
+/// it would be taken for one.
+fn reach(cluster: &Cluster, database: &str) -> [String; 4] {
+    let quoted = |text: &str| text.replace('\\', "\\\\").replace('\'', "\\'");
+    [
+        format!("--host={}", cluster.socket.display()),
+        format!("--port={}", cluster.port),
+        format!("--username={}", cluster.role),
+        format!("--dbname=dbname='{}'", quoted(database)),
+    ]
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Refusal> {
+    fs::write(path, bytes).map_err(|source| local("write", path, source))
+}
+
+fn local(what: &'static str, path: &Path, source: std::io::Error) -> Refusal {
+    Refusal::Local { what, path: PathBuf::from(path), source }
+}

@@ -16,8 +16,10 @@ pub struct Cluster {
     pub port: u16,
     /// The role that is logged in as: the database's owner to dump, a superuser to restore.
     pub role: String,
-    /// The system user that the server sees and that its tools run as; nobody else's if missing.
+    /// The system user that the server sees and that its tools run as; the caller if missing.
     pub user: Option<User>,
+    /// The folder of `pg_dump` and `pg_restore`; chosen by the server's version if missing.
+    pub tools: Option<PathBuf>,
 }
 
 /// A system user.

@@ -54,7 +54,7 @@ pub struct DatabaseV1 {
     pub extensions: BTreeMap<String, String>,
     /// Those that own something in the database or are granted something.
     pub roles: Vec<String>,
-    /// `schema.table → what it holds`; parts of partitioned tables each by themselves.
+    /// `schema.table → what it holds`, quoted as SQL needs it; parts of partitioned tables each by themselves.
     pub tables: BTreeMap<String, TableV1>,
     /// Read before the dump began: a sequence is part of no snapshot, and may be ahead in the dump.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -76,9 +76,9 @@ pub struct MadeV1 {
     /// ICU's locale, if ICU collates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub icu_locale: Option<String>,
-    /// `ALTER DATABASE … SET`, as `name=value`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub settings: Vec<String>,
+    /// `ALTER DATABASE … SET`: `role → name=value`; the empty role is everybody.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, Vec<String>>,
     /// `role → privileges`; the empty role is everybody. Missing: PostgreSQL's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privileges: Option<BTreeMap<String, Vec<String>>>,
