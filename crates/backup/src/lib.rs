@@ -4,12 +4,15 @@
 
 pub mod append_only;
 pub mod credentials;
+pub mod database;
 mod digest;
 pub mod dumped;
 pub mod error;
+pub mod files;
 pub mod key_file;
 pub mod keys;
 pub mod lease;
+pub mod manifest;
 pub mod paper;
 pub mod password;
 pub mod postgres;
@@ -18,7 +21,10 @@ pub mod progress;
 pub mod reach;
 pub mod refusal;
 pub mod repository;
+pub mod rest;
 pub mod snapshot;
 pub mod source;
+pub mod sqlite;
+pub mod staging;
 pub mod target;
 mod user;

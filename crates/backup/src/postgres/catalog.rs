@@ -19,7 +19,7 @@ const OWN: &str = "WITH ext AS (SELECT classid, objid FROM pg_depend WHERE depty
       FROM pg_class c JOIN n ON n.oid = c.relnamespace WHERE c.relpersistence <> 't' \
       AND NOT EXISTS (SELECT FROM ext WHERE classid = 'pg_class'::regclass AND objid = c.oid)) ";
 
-/// Each gives kind, name and definition; `ACL(kind, list, owner)` stands for sorted privileges.
+/// Each gives kind, name and definition, a record's text; `ACL(kind, list, owner)` stands for sorted privileges.
 const PARTS: [&str; 17] = [
     "SELECT 'schema', quote_ident(nspname), ROW(pg_get_userbyid(nspowner), ACL('n', nspacl, nspowner))::text FROM n",
     "SELECT CASE relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view' \
@@ -44,7 +44,7 @@ const PARTS: [&str; 17] = [
        WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND attnum > 0 AND NOT attisdropped",
     "SELECT 'index', x.name, ROW(pg_get_indexdef(x.oid), indisclustered, indisreplident)::text \
        FROM c JOIN pg_index i ON i.indrelid = c.oid JOIN c x ON x.oid = i.indexrelid",
-    "SELECT 'constraint', quote_ident(conname) || ' on ' || coalesce(c.name, contypid::regtype::text), pg_get_constraintdef(k.oid) \
+    "SELECT 'constraint', quote_ident(conname) || ' on ' || coalesce(c.name, contypid::regtype::text), ROW(pg_get_constraintdef(k.oid))::text \
        FROM pg_constraint k JOIN n ON n.oid = connamespace LEFT JOIN c ON c.oid = conrelid \
        WHERE contype NOT IN ('n', 't') AND conparentid = 0 AND (c.oid IS NOT NULL OR (contypid <> 0 AND NOT EXISTS \
          (SELECT FROM ext WHERE classid = 'pg_type'::regclass AND objid = contypid)))",
@@ -72,18 +72,18 @@ const PARTS: [&str; 17] = [
        FROM c JOIN pg_rewrite r ON r.ev_class = c.oid WHERE rulename <> '_RETURN'",
     "SELECT 'event trigger', quote_ident(evtname), ROW(evtevent, evtfoid::regproc::text, evtenabled, evttags)::text \
        FROM pg_event_trigger e WHERE NOT EXISTS (SELECT FROM ext WHERE classid = 'pg_event_trigger'::regclass AND objid = e.oid)",
-    "SELECT 'statistics', format('%I.%I', nspname, stxname), pg_get_statisticsobjdef(s.oid) \
+    "SELECT 'statistics', format('%I.%I', nspname, stxname), ROW(pg_get_statisticsobjdef(s.oid))::text \
        FROM pg_statistic_ext s JOIN n ON n.oid = stxnamespace",
     "SELECT 'server', quote_ident(srvname), ROW(fdwname, srvtype, srvversion, srvoptions, pg_get_userbyid(srvowner))::text \
        FROM pg_foreign_server s JOIN pg_foreign_data_wrapper w ON w.oid = srvfdw",
     "SELECT 'collation', format('%I.%I', nspname, collname), ROW(collprovider, collcollate, collctype)::text \
        FROM pg_collation o JOIN n ON n.oid = collnamespace WHERE NOT EXISTS \
        (SELECT FROM ext WHERE classid = 'pg_collation'::regclass AND objid = o.oid)",
-    "SELECT 'text search configuration', format('%I.%I', nspname, cfgname), pg_get_userbyid(cfgowner)::text \
+    "SELECT 'text search configuration', format('%I.%I', nspname, cfgname), ROW(pg_get_userbyid(cfgowner))::text \
        FROM pg_ts_config g JOIN n ON n.oid = cfgnamespace WHERE NOT EXISTS \
        (SELECT FROM ext WHERE classid = 'pg_ts_config'::regclass AND objid = g.oid)",
     "SELECT 'default privileges', concat_ws(' ', pg_get_userbyid(defaclrole), defaclnamespace::regnamespace, defaclobjtype), \
-       ACL('r', defaclacl, defaclrole) FROM pg_default_acl",
+       ROW(ACL('r', defaclacl, defaclrole))::text FROM pg_default_acl",
 ];
 
 /// `kind name → hash`; the hashes depend on `key`.
@@ -100,7 +100,7 @@ pub(crate) fn objects(
             let definition = match kind.as_str() {
                 // The text of a function is kept as it was written.
                 "function" | "procedure" => text(row, 2),
-                _ => unworded(&text(row, 2)),
+                _ => fields(&text(row, 2)).iter().map(|field| unworded(field) + "\n").collect(),
             };
             let object = format!("{kind} {}", text(row, 1));
             let hash = hash(&[&key.to_string(), &object, &definition]);
@@ -133,6 +133,25 @@ fn with_privileges(part: &str) -> String {
         "{before}(SELECT string_agg(x::text, ',' ORDER BY x::text COLLATE \"C\") \
          FROM unnest(coalesce({list}, acldefault({kind}, {owner}))) x){after}"
     )
+}
+
+/// The fields of a record, as its text `(a,"b ""c""",)` has them.
+fn fields(record: &str) -> Vec<String> {
+    let inside = record.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
+    let mut fields = Vec::new();
+    let (mut field, mut quoted) = (String::new(), false);
+    let mut letters = inside.unwrap_or(record).chars().peekable();
+    while let Some(letter) = letters.next() {
+        match (letter, quoted) {
+            ('"', true) if letters.peek() == Some(&'"') => field.extend(letters.next()),
+            ('"', _) => quoted = !quoted,
+            ('\\', _) => field.extend(letters.next()),
+            (',', false) => fields.push(std::mem::take(&mut field)),
+            _ => field.push(letter),
+        }
+    }
+    fields.push(field);
+    fields
 }
 
 /// A definition without casts, parentheses and white space outside of quotes.
@@ -201,9 +220,16 @@ mod tests {
     }
 
     #[test]
+    fn a_record_is_read_as_postgresql_writes_it() {
+        let record = r#"(a,,"it's ""x\\"", (b)",c)"#;
+        assert_eq!(fields(record), ["a", "", "it's \"x\\\", (b)", "c"]);
+    }
+
+    #[test]
     fn text_of_any_shape_is_taken() {
         for odd in ["::", "'", "\"", "::\"", "::(", "é::ü", "::a(1", ""] {
             let _ = unworded(odd);
+            let _ = fields(odd);
         }
     }
 }

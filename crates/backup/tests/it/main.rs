@@ -2,5 +2,8 @@
 //!
 //! Leaves out booted machines, which `stead`'s tests have.
 
+mod bad_dumps;
 mod postgres;
+mod rest;
 mod scratch;
+mod sqlite;

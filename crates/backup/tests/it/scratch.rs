@@ -118,11 +118,6 @@ impl Scratch {
         String::from_utf8_lossy(&left.stdout).trim().to_owned()
     }
 
-    /// Ends the server at once, as a crash would.
-    pub fn stop(&self) {
-        self.run("pg_ctl", &["-D", &self.data(), "-m", "immediate", "-w", "stop"]);
-    }
-
     pub fn reach(&self, role: &str) -> Cluster {
         Cluster {
             socket: self.folder.path().to_owned(),

@@ -104,6 +104,9 @@ pub struct SequenceV1 {
 pub struct FilesV1 {
     pub count: u64,
     pub bytes: u64,
+    /// Whether nothing changed between counting and saving; else a copy has about as much.
+    #[serde(default)]
+    pub exact: bool,
 }
 
 /// Reads a manifest's text, which may come from a damaged or hostile repository.
@@ -122,5 +125,66 @@ impl ManifestV1 {
     pub fn rows(&self) -> u64 {
         let tables = self.database.iter().flat_map(|database| database.tables.values());
         tables.fold(0, |sum, table| sum.saturating_add(table.rows))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SMALL: &str = r#"{"at": "2026-11-20T19:42:01Z", "service": "chat", "recipe": "synapse",
+"host": "runko", "version": null, "database": null, "files": {"count": 1, "bytes": 2},
+"tools": {}, "milliseconds": 3}"#;
+
+    #[test]
+    fn what_is_wrong_with_a_manifest_is_said_with_its_place() {
+        assert_eq!(read(SMALL.as_bytes()).unwrap().files.count, 1);
+        let fault = |text: &str| read(text.as_bytes()).unwrap_err();
+        assert_eq!(
+            fault(&SMALL.replace("\"count\": 1", "\"count\": -1")),
+            "manifest.json: invalid value: integer `-1`, expected u64 at line 2 column 73"
+        );
+        let hostile = fault(&SMALL.replace("\"count\": 1", "\"count\": \"\\u001b[2J\\u202e\""));
+        assert!(hostile.contains("\\u{1b}[2J\\u{202e}"), "{hostile}");
+        assert!(fault(&"[".repeat(100_000)).starts_with("manifest.json: "));
+        assert!(fault("").contains("EOF while parsing"));
+        assert!(read(&vec![b' '; LONGEST + 1]).unwrap_err().contains("at most"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_more_than_an_error(cut in 0..SMALL.len(), bytes in proptest::collection::vec(any::<u8>(), 0..8)) {
+            let mut text = SMALL.as_bytes().to_vec();
+            text.splice(cut..(cut + 4).min(SMALL.len()), bytes);
+            if let Err(fault) = read(&text) {
+                prop_assert!(fault.starts_with("manifest.json: "));
+                prop_assert_eq!(printable(&fault, usize::MAX), fault);
+            }
+        }
+    }
+
+    #[test]
+    fn rows_that_no_table_can_have_do_not_overflow() {
+        let mut manifest = read(SMALL.as_bytes()).unwrap();
+        let table = TableV1 { rows: u64::MAX, hash: String::new() };
+        let tables = ["a", "b"].map(|name| (name.to_owned(), table.clone()));
+        manifest.database = Some(DatabaseV1 {
+            engine: String::new(),
+            name: String::new(),
+            version: String::new(),
+            made: None,
+            key: 0,
+            schema: String::new(),
+            objects: BTreeMap::new(),
+            extensions: BTreeMap::new(),
+            roles: Vec::new(),
+            tables: BTreeMap::from(tables),
+            sequences: BTreeMap::new(),
+            dump_bytes: 0,
+            dump_sum: String::new(),
+        });
+        assert_eq!(manifest.rows(), u64::MAX);
     }
 }

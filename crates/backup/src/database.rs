@@ -1,0 +1,39 @@
+//! A service's database, whichever engine it has.
+//!
+//! Leaves out restoring, where the two have little in common.
+
+use std::path::Path;
+
+use model::backup::scope::Scope;
+use model::recipe::care::Engine;
+
+use crate::dumped::Dumped;
+use crate::refusal::Refusal;
+use crate::staging::Staging;
+use crate::{postgres, sqlite};
+
+/// Dumps and counts it into the staging folder; `None` if the service has none.
+///
+/// `sockets` is the folder of PostgreSQL's sockets, `key` that of the manifest's hashes.
+pub fn dump(
+    scope: &Scope,
+    sockets: &Path,
+    key: i64,
+    staging: &Staging,
+) -> Result<Option<Dumped>, Refusal> {
+    let Some(database) = &scope.database else { return Ok(None) };
+    let dumped = match database.engine {
+        Engine::Postgresql => {
+            let owner = database.owner.as_deref().unwrap_or(&scope.recipe);
+            let cluster = postgres::find(sockets, &database.name, owner)?;
+            staging.room(postgres::size(&cluster, &database.name)?)?;
+            postgres::dump(&cluster, &database.name, key, staging.path())?
+        }
+        Engine::Sqlite => {
+            let path = Path::new(&database.name);
+            staging.room(sqlite::size(path)?)?;
+            sqlite::dump(path, key, staging.path())?
+        }
+    };
+    Ok(Some(dumped))
+}
