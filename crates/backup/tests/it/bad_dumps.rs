@@ -29,12 +29,13 @@ fn tools(folder: &Path, pg_dump: &str) -> PathBuf {
         let path = folder.join(name);
         let real = real.display();
         let version = format!("case \"$*\" in *--version*) exec {real}/{name} \"$@\";; esac");
-        fs::write(&path, format!("#!/bin/sh\n{version}\nreal={real}\n{line}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(&path, format!("#!/bin/sh\n{version}\nreal={real}\n{line}\n"))
+            .expect("a test may do this");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a test may do this");
     };
     write("pg_dump", pg_dump);
     write("pg_restore", "exec $real/pg_restore \"$@\"");
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("a test may do this");
     folder.to_owned()
 }
 
@@ -130,7 +131,7 @@ fn a_server_that_is_gone_midway_is_said_in_words() {
 
 /// Replaces the dump, and lets the manifest know the sum of the new one.
 fn plant(staging: &Path, dumped: &mut Dumped, bytes: &[u8]) {
-    fs::write(staging.join(FILE), bytes).unwrap();
+    fs::write(staging.join(FILE), bytes).expect("a test may do this");
     dumped.database.dump_bytes = bytes.len() as u64;
     dumped.database.dump_sum =
         Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();

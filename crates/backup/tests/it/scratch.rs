@@ -33,10 +33,13 @@ pub fn bin() -> PathBuf {
 }
 
 pub fn user(name: &str) -> User {
-    let text = fs::read_to_string("/etc/passwd").unwrap();
+    let text = fs::read_to_string("/etc/passwd").expect("a test may do this");
     let line = text.lines().find(|line| line.starts_with(&format!("{name}:"))).expect(name);
-    let mut parts = line.split(':').skip(2).map(|part| part.parse().unwrap());
-    User { uid: parts.next().unwrap(), gid: parts.next().unwrap() }
+    let mut parts = line.split(':').skip(2).map(|part| part.parse().expect("a test may do this"));
+    User {
+        uid: parts.next().expect("a test may do this"),
+        gid: parts.next().expect("a test may do this"),
+    }
 }
 
 /// Says on this run's list of skips that a test did not run.
@@ -56,12 +59,15 @@ pub fn rootless(test: &str) -> bool {
 
 impl Scratch {
     pub fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("pg").tempdir_in("/tmp").unwrap();
+        let folder =
+            tempfile::Builder::new().prefix("pg").tempdir_in("/tmp").expect("a test may do this");
         let this = Self { folder, bin: bin() };
         let User { uid, gid } = user("postgres");
-        std::os::unix::fs::chown(this.folder.path(), Some(uid), Some(gid)).unwrap();
+        std::os::unix::fs::chown(this.folder.path(), Some(uid), Some(gid))
+            .expect("a test may do this");
         // The owner's connections come by here, too.
-        fs::set_permissions(this.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(this.folder.path(), fs::Permissions::from_mode(0o755))
+            .expect("a test may do this");
         let data = this.data();
         this.run("initdb", &["-D", &data, "-A", "peer", "-E", "UTF8", "--locale=C.UTF-8", "-N"]);
         let options = format!(
@@ -88,7 +94,7 @@ impl Scratch {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .status()
-            .unwrap();
+            .expect("a test may do this");
         assert!(status.success(), "{program} {words:?}: {status}");
     }
 
@@ -101,7 +107,7 @@ impl Scratch {
     pub fn psql(&self, role: &str, database: &str, sql: &str) -> String {
         let User { uid, gid } = user(role);
         let input = self.folder.path().join(format!("{role}.sql"));
-        fs::write(&input, sql).unwrap();
+        fs::write(&input, sql).expect("a test may do this");
         let left = Command::new(self.bin.join("psql"))
             .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-f"])
             .arg(&input)
@@ -113,7 +119,7 @@ impl Scratch {
             .gid(gid)
             .current_dir("/")
             .output()
-            .unwrap();
+            .expect("a test may do this");
         assert!(left.status.success(), "{sql}: {}", String::from_utf8_lossy(&left.stderr));
         String::from_utf8_lossy(&left.stdout).trim().to_owned()
     }

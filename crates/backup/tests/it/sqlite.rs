@@ -21,18 +21,23 @@ struct Service {
 
 impl Service {
     fn open(path: &Path) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a test may do this");
         let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
-        let connection = runtime.block_on(options.connect()).unwrap();
+        let connection = runtime.block_on(options.connect()).expect("a test may do this");
         Self { runtime, connection }
     }
 
     fn run(&mut self, sql: &str) {
-        self.runtime.block_on(sqlx::raw_sql(sql).execute(&mut self.connection)).unwrap();
+        self.runtime
+            .block_on(sqlx::raw_sql(sql).execute(&mut self.connection))
+            .expect("a test may do this");
     }
 
     fn close(self) {
-        self.runtime.block_on(self.connection.close()).unwrap();
+        self.runtime.block_on(self.connection.close()).expect("a test may do this");
     }
 }
 
