@@ -39,7 +39,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(store: Arc<dyn Store>, rights: Rights) -> Self {
+    pub fn new(store: Arc<dyn Store>, rights: Rights) -> Self {
         Self {
             store,
             rights,

@@ -61,6 +61,8 @@ pub enum Error {
     Incomplete { saved: Box<Saved>, lacking: Vec<Trouble> },
     #[error("`{}` is to be backed up, and is no absolute path", shown(.path))]
     Relative { path: PathBuf },
+    #[error("all snapshots at `{place}` were to be removed")]
+    NoneLeft { place: String },
     #[error("there is no snapshot {given} at `{place}`")]
     NoSnapshot { given: String, place: String },
     #[error("`{}` is not in snapshot {snapshot}", shown(.path))]

@@ -61,6 +61,16 @@ impl Lease {
         Self::take(store, key, false)
     }
 
+    /// For reading: as [`Lease::shared`], and none at all where a lock cannot be written, as on a
+    /// medium that is mounted for reading only: nobody removes anything there either.
+    pub fn to_read(store: Arc<dyn Store>, key: &MasterKey) -> Result<Reading, Error> {
+        match Self::take(store, key, false) {
+            Ok(lease) => Ok(Reading(Some(lease))),
+            Err(Error::Access { source, .. }) if is_read_only(source.as_ref()) => Ok(Reading(None)),
+            Err(error) => Err(error),
+        }
+    }
+
     /// For removing: none beside it.
     pub fn exclusive(store: Arc<dyn Store>, key: &MasterKey) -> Result<Self, Error> {
         Self::take(store, key, true)
@@ -138,6 +148,22 @@ impl Lease {
         };
         name.map_or(Ok(()), |name| self.held.store.remove(Kind::Lock, &name))
     }
+}
+
+/// What [`Lease::to_read`] gives.
+#[derive(Debug)]
+pub struct Reading(Option<Lease>);
+
+impl Reading {
+    /// Removes the lock, if there is one, and says if that failed.
+    pub fn release(self) -> Result<(), Error> {
+        self.0.map_or(Ok(()), Lease::release)
+    }
+}
+
+fn is_read_only(source: &(dyn std::error::Error + 'static)) -> bool {
+    let error = source.downcast_ref::<std::io::Error>();
+    error.is_some_and(|error| error.kind() == std::io::ErrorKind::ReadOnlyFilesystem)
 }
 
 impl Drop for Lease {

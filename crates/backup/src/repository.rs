@@ -5,8 +5,14 @@
 //! read comes from the target.
 
 pub mod archive;
+mod check;
+mod contents;
 mod opened;
+mod prune;
 mod relay;
+mod restore;
+
+use std::path::Path;
 
 use crate::append_only::Rights;
 use crate::error::Error;
@@ -14,7 +20,7 @@ use crate::progress::Progress;
 use crate::reach::Reach;
 pub use crate::repository::archive::Take;
 use crate::repository::opened::Opened;
-use crate::snapshot::Saved;
+use crate::snapshot::{Depth, Fault, Pruned, Restored, Saved, Snapshot, SnapshotId};
 
 /// A repository that a host adds to and reads from; it removes nothing but its own locks.
 #[derive(Debug)]
@@ -51,5 +57,56 @@ impl Repository {
     /// the answer is [`Error::Incomplete`].
     pub fn save(&self, take: &Take<'_>, progress: &dyn Progress) -> Result<Saved, Error> {
         archive::save(&self.opened, take, progress)
+    }
+
+    /// All snapshots that can be read, newest last. [`Repository::check`] names the others.
+    pub fn snapshots(&self) -> Result<Vec<Snapshot>, Error> {
+        contents::snapshots(&self.opened).map(|(snapshots, _)| snapshots)
+    }
+
+    /// One small file of a snapshot, as the manifest.
+    pub fn read(&self, id: &SnapshotId, path: &Path) -> Result<Vec<u8>, Error> {
+        contents::read(&self.opened, id, path)
+    }
+
+    /// Brings the whole tree back below an empty or new folder: a file that was `/etc/x` is then
+    /// `<into>/etc/x`. Owners are found by name first.
+    pub fn restore(
+        &self,
+        id: &SnapshotId,
+        into: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Restored, Error> {
+        restore::restore(&self.opened, id, into, progress)
+    }
+
+    /// Names all that is wrong, the harmful first; an error if it could not look.
+    pub fn check(&self, depth: Depth, progress: &dyn Progress) -> Result<Vec<Fault>, Error> {
+        check::check(&self.opened, depth, progress)
+    }
+}
+
+/// A repository that may be pruned: another handle, with other credentials where the target
+/// tells them apart.
+#[derive(Debug)]
+pub struct Pruning {
+    opened: Opened,
+}
+
+impl Pruning {
+    /// Opens the one that is there.
+    pub fn open(reach: &Reach<'_>) -> Result<Self, Error> {
+        Ok(Self { opened: Opened::open(reach, Rights::Prune)? })
+    }
+
+    /// What removing these snapshots would free; changes nothing.
+    pub fn plan(&self, drop: &[SnapshotId]) -> Result<Pruned, Error> {
+        prune::plan(&self.opened, drop)
+    }
+
+    /// Removes these snapshots and all that nothing needs any longer. Nobody else may work on the
+    /// repository meanwhile.
+    pub fn prune(&self, drop: &[SnapshotId], progress: &dyn Progress) -> Result<Pruned, Error> {
+        prune::prune(&self.opened, drop, progress)
     }
 }

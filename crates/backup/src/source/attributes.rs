@@ -13,6 +13,9 @@ use rustix::io::Errno;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+/// Linux gives no more for one name or one list, in bytes (xattr(7)).
+const LARGEST: usize = 64 << 10;
+
 /// Name and value of each, in the order of their names.
 pub type Attributes = Vec<(String, Vec<u8>)>;
 
@@ -66,20 +69,16 @@ fn collect(
     Ok(attributes)
 }
 
-/// Asks how much there is, then for it, again if it grew meanwhile.
+/// Asks with room for what is usual, then with more.
 fn filled(ask: impl Fn(&mut [u8]) -> Result<usize, Errno>) -> Result<Vec<u8>, Errno> {
+    let mut buffer = vec![0; 1 << 10];
     loop {
-        let size = ask(&mut [])?;
-        if size == 0 {
-            return Ok(Vec::new());
-        }
-        let mut buffer = vec![0; size];
         match ask(&mut buffer) {
             Ok(size) => {
                 buffer.truncate(size);
                 return Ok(buffer);
             }
-            Err(Errno::RANGE) => {}
+            Err(Errno::RANGE) if buffer.len() < LARGEST => buffer.resize(buffer.len() * 4, 0),
             Err(error) => return Err(error),
         }
     }

@@ -1,9 +1,14 @@
-//! The room's I/O against real repositories and servers on loopback.
+//! The room's I/O against restic itself, real repositories and servers on loopback.
 //!
 //! Leaves out booted machines, which `stead`'s tests have.
 
 mod bad_dumps;
+mod damage;
+mod leases;
+mod place;
 mod postgres;
 mod rest;
+mod restic;
 mod scratch;
 mod sqlite;
+mod tree;

@@ -1,0 +1,131 @@
+//! A repository in a temporary folder, a service to back up, and restic beside it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use backup::password::Password;
+use backup::progress::Silent;
+use backup::reach::Reach;
+use backup::repository::{Pruning, Repository, Take};
+use backup::snapshot::Saved;
+use jiff::Timestamp;
+use model::backup::scope::Scope;
+use model::backup::target::Target;
+use model::recipe::care::Keep;
+use tempfile::TempDir;
+
+pub struct Place {
+    pub folder: TempDir,
+    pub target: Target,
+    pub password: Password,
+    pub scope: Scope,
+    pub staging: PathBuf,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("as set up");
+        let path = |name: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir(&path).expect("as set up");
+            path
+        };
+        let (disk, data, staging) = (path("disk"), path("data"), path("staging"));
+        fs::write(staging.join("manifest.json"), "{}").expect("as set up");
+        Self {
+            target: Target::Folder { path: text(&disk) },
+            password: Password::new("between us"),
+            scope: scope(&[&data]),
+            staging,
+            folder,
+        }
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub fn repository(&self) -> PathBuf {
+        self.folder.path().join("disk/chat")
+    }
+
+    pub fn reach(&self) -> Reach<'_> {
+        let (target, password) = (&self.target, &self.password);
+        Reach { target, service: "chat", password, credentials: None }
+    }
+
+    pub fn found(&self) -> Repository {
+        Repository::found(&self.reach()).expect("as set up")
+    }
+
+    pub fn pruning(&self) -> Pruning {
+        Pruning::open(&self.reach()).expect("as set up")
+    }
+
+    pub fn take(&self) -> Take<'_> {
+        Take { scope: &self.scope, staging: &self.staging, at: Timestamp::now() }
+    }
+
+    pub fn save(&self, repository: &Repository) -> Saved {
+        repository.save(&self.take(), &Silent).expect("as set up")
+    }
+
+    /// Runs Debian's restic on the repository.
+    pub fn restic(&self, arguments: &[&str]) -> Output {
+        restic(&text(&self.repository()), &self.password, arguments)
+    }
+
+    /// As [`Place::restic`], which must succeed; gives what it printed.
+    pub fn restic_ok(&self, arguments: &[&str]) -> String {
+        let output = self.restic(arguments);
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "restic {arguments:?}: {stdout}{stderr}");
+        stdout
+    }
+}
+
+pub fn restic(repository: &str, password: &Password, arguments: &[&str]) -> Output {
+    let cache = tempfile::tempdir().expect("as set up");
+    Command::new("restic")
+        .args(["--repo", repository, "--cache-dir", &text(cache.path())])
+        .args(arguments)
+        .env("RESTIC_PASSWORD", password.reveal())
+        .output()
+        .expect("restic is installed: scripts/test does it")
+}
+
+pub fn scope(paths: &[&Path]) -> Scope {
+    Scope {
+        service: "chat".to_owned(),
+        recipe: "synapse".to_owned(),
+        host: "runko".to_owned(),
+        database: None,
+        paths: paths.iter().map(|path| text(path)).collect(),
+        exclude: Vec::new(),
+        quiesce: Vec::new(),
+        quiesce_seconds: None,
+        units: Vec::new(),
+        period_hours: 24,
+        keep: Keep::default(),
+    }
+}
+
+pub fn text(path: &Path) -> String {
+    path.to_str().expect("as set up").to_owned()
+}
+
+/// Bytes that neither compress nor repeat, the same for the same seed.
+pub fn noise(length: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
