@@ -13,14 +13,18 @@ mod relay;
 mod restore;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::append_only::Rights;
 use crate::error::Error;
+use crate::password::Password;
 use crate::progress::Progress;
 use crate::reach::Reach;
 pub use crate::repository::archive::Take;
 use crate::repository::opened::Opened;
 use crate::snapshot::{Depth, Fault, Pruned, Restored, Saved, Snapshot, SnapshotId};
+use crate::target;
+use crate::target::store::Store;
 
 /// A repository that a host adds to and reads from; it removes nothing but its own locks.
 #[derive(Debug)]
@@ -32,12 +36,22 @@ impl Repository {
     /// Makes a new repository. Only where a person asked for it: a job that did so would found
     /// one below the mount point of a disk that is not mounted.
     pub fn found(reach: &Reach<'_>) -> Result<Self, Error> {
-        Ok(Self { opened: Opened::found(reach)? })
+        Self::found_in(target::reach(reach)?, reach.password)
     }
 
     /// Opens the one that is there.
     pub fn open(reach: &Reach<'_>) -> Result<Self, Error> {
-        Ok(Self { opened: Opened::open(reach, Rights::Append)? })
+        Self::open_in(target::reach(reach)?, reach.password)
+    }
+
+    /// As [`Repository::found`], in any store: where a new kind of target fits in.
+    pub fn found_in(store: Arc<dyn Store>, password: &Password) -> Result<Self, Error> {
+        Ok(Self { opened: Opened::found(store, password)? })
+    }
+
+    /// As [`Repository::open`], in any store.
+    pub fn open_in(store: Arc<dyn Store>, password: &Password) -> Result<Self, Error> {
+        Ok(Self { opened: Opened::open(store, password, Rights::Append)? })
     }
 
     /// Where it is, for people.
@@ -96,7 +110,8 @@ pub struct Pruning {
 impl Pruning {
     /// Opens the one that is there.
     pub fn open(reach: &Reach<'_>) -> Result<Self, Error> {
-        Ok(Self { opened: Opened::open(reach, Rights::Prune)? })
+        let store = target::reach(reach)?;
+        Ok(Self { opened: Opened::open(store, reach.password, Rights::Prune)? })
     }
 
     /// What removing these snapshots would free; changes nothing.

@@ -12,9 +12,8 @@ use rustic_core::{
 
 use crate::append_only::{Gate, Rights};
 use crate::error::Error;
-use crate::reach::Reach;
+use crate::password::Password;
 use crate::repository::relay::{Bars, Relay};
-use crate::target;
 use crate::target::store::Store;
 
 /// A repository at its target, with its key.
@@ -27,12 +26,12 @@ pub struct Opened {
 }
 
 impl Opened {
-    pub fn found(reach: &Reach<'_>) -> Result<Self, Error> {
-        let (store, gate, relay) = prepare(reach, Rights::Append)?;
+    pub fn found(store: Arc<dyn Store>, password: &Password) -> Result<Self, Error> {
+        let (gate, relay) = gates(&store, Rights::Append);
         if store.is_founded()? {
             return Err(Error::Exists { place: store.place() });
         }
-        let credentials = Credentials::password(reach.password.reveal());
+        let credentials = Credentials::password(password.reveal());
         let (key_options, config) = (KeyOptions::default(), ConfigOptions::default());
         let made = engine(&gate, &relay)
             .and_then(|engine| engine.init(&credentials, &key_options, &config))
@@ -40,12 +39,12 @@ impl Opened {
         Ok(Self { key: made.key(), store, gate, relay })
     }
 
-    pub fn open(reach: &Reach<'_>, rights: Rights) -> Result<Self, Error> {
-        let (store, gate, relay) = prepare(reach, rights)?;
+    pub fn open(store: Arc<dyn Store>, password: &Password, rights: Rights) -> Result<Self, Error> {
+        let (gate, relay) = gates(&store, rights);
         if !store.is_founded()? {
             return Err(Error::NoRepository { place: store.place() });
         }
-        let credentials = Credentials::password(reach.password.reveal());
+        let credentials = Credentials::password(password.reveal());
         let opened = engine(&gate, &relay).and_then(|engine| engine.open(&credentials));
         match opened {
             Ok(opened) => Ok(Self { key: opened.key(), store, gate, relay }),
@@ -90,12 +89,8 @@ impl Opened {
     }
 }
 
-type Prepared = (Arc<dyn Store>, Arc<Gate>, Arc<Relay>);
-
-fn prepare(reach: &Reach<'_>, rights: Rights) -> Result<Prepared, Error> {
-    let store = target::reach(reach)?;
-    let gate = Arc::new(Gate::new(store.clone(), rights));
-    Ok((store, gate, Arc::default()))
+fn gates(store: &Arc<dyn Store>, rights: Rights) -> (Arc<Gate>, Arc<Relay>) {
+    (Arc::new(Gate::new(store.clone(), rights)), Arc::default())
 }
 
 /// No cache on disk: whatever is read comes from the target.

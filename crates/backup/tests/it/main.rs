@@ -4,6 +4,7 @@
 
 mod bad_dumps;
 mod damage;
+mod failures;
 mod leases;
 mod place;
 mod postgres;
@@ -11,4 +12,5 @@ mod rest;
 mod restic;
 mod scratch;
 mod sqlite;
+mod targets;
 mod tree;

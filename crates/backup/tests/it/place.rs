@@ -16,23 +16,46 @@ use model::recipe::care::Keep;
 use tempfile::TempDir;
 
 pub struct Place {
-    pub folder: TempDir,
+    pub folder: Folder,
     pub target: Target,
     pub password: Password,
     pub scope: Scope,
     pub staging: PathBuf,
 }
 
+/// A folder of this test, or another one's.
+pub enum Folder {
+    Own(TempDir),
+    Lent(PathBuf),
+}
+
+impl Folder {
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Own(folder) => folder.path(),
+            Self::Lent(path) => path,
+        }
+    }
+}
+
 impl Place {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("as set up");
-        let path = |name: &str| {
-            let path = folder.path().join(name);
-            fs::create_dir(&path).expect("as set up");
-            path
-        };
+        for name in ["disk", "data", "staging"] {
+            fs::create_dir(folder.path().join(name)).expect("as set up");
+        }
+        fs::write(folder.path().join("staging/manifest.json"), "{}").expect("as set up");
+        Self::of(Folder::Own(folder))
+    }
+
+    /// What another process has set up.
+    pub fn at(folder: &Path) -> Self {
+        Self::of(Folder::Lent(folder.to_owned()))
+    }
+
+    fn of(folder: Folder) -> Self {
+        let path = |name: &str| folder.path().join(name);
         let (disk, data, staging) = (path("disk"), path("data"), path("staging"));
-        fs::write(staging.join("manifest.json"), "{}").expect("as set up");
         Self {
             target: Target::Folder { path: text(&disk) },
             password: Password::new("between us"),
@@ -128,4 +151,15 @@ pub fn noise(length: usize, seed: u64) -> Vec<u8> {
     }
     bytes.truncate(length);
     bytes
+}
+
+/// Says that something was not tested here, at the end of `scripts/test`; with `CI=true` it fails.
+pub fn skipped(what: &str) {
+    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "skipped: {what}");
+    eprintln!("SKIPPED: {what}");
+    if let Some(path) = std::env::var_os("STEAD_SKIPPED") {
+        use std::io::Write as _;
+        let file = fs::OpenOptions::new().append(true).create(true).open(path);
+        let _ = file.and_then(|mut file| writeln!(file, "{what}"));
+    }
 }
