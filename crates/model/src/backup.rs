@@ -6,5 +6,6 @@ pub mod difference;
 pub mod drill;
 pub mod evidence;
 pub mod manifest;
+pub mod retention;
 pub mod scope;
 pub mod target;
