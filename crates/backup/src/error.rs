@@ -59,6 +59,8 @@ pub enum Error {
         .saved.id.short(), counted(.lacking.len(), "path"), several(.lacking)
     )]
     Incomplete { saved: Box<Saved>, lacking: Vec<Trouble> },
+    #[error("no snapshot was written to `{place}`: {reason}")]
+    Void { place: String, reason: String },
     #[error("`{}` is to be backed up, and is no absolute path", shown(.path))]
     Relative { path: PathBuf },
     #[error("all snapshots at `{place}` were to be removed")]

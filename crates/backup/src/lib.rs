@@ -22,6 +22,7 @@ pub mod reach;
 pub mod refusal;
 pub mod repository;
 pub mod rest;
+pub mod save;
 pub mod snapshot;
 pub mod source;
 pub mod sqlite;

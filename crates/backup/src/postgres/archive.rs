@@ -209,30 +209,18 @@ fn identifier(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// Calls for each line, without its end, in bounded memory however long a line is.
+/// Calls for each line, without its end and cut at [`LINE`]: a row may be as long as a gigabyte.
 fn lines(from: &mut impl BufRead, mut each: impl FnMut(&[u8])) -> std::io::Result<()> {
-    let mut line: Vec<u8> = Vec::new();
+    let mut line = Vec::new();
     loop {
-        let piece = from.fill_buf()?;
-        if piece.is_empty() {
-            if !line.is_empty() {
-                each(&line);
-            }
+        line.clear();
+        if from.by_ref().take(LINE as u64).read_until(b'\n', &mut line)? == 0 {
             return Ok(());
         }
-        let end = piece.iter().position(|byte| *byte == b'\n');
-        let part = &piece[..end.unwrap_or(piece.len())];
-        let used = part.len() + usize::from(end.is_some());
-        if end.is_some() && line.is_empty() {
-            each(part);
-        } else {
-            line.extend_from_slice(&part[..part.len().min(LINE.saturating_sub(line.len()))]);
-            if end.is_some() {
-                each(&line);
-                line.clear();
-            }
+        if line.pop_if(|last| *last == b'\n').is_none() {
+            from.skip_until(b'\n')?;
         }
-        from.consume(used);
+        each(&line);
     }
 }
 

@@ -70,6 +70,9 @@ pub fn save(opened: &Opened, take: &Take<'_>, progress: &dyn Progress) -> Result
     }
     // Whoever removes what nothing needs must not have come in between.
     lease.hold()?;
+    if let Some(reason) = progress.void() {
+        return Err(Error::Void { place: opened.store.place(), reason });
+    }
     let summary = snapshot.summary.clone().unwrap_or_default();
     let id = write(opened, snapshot)?;
     let saved = report(id, &summary, notes, opened.gate.sent() - sent, begun);

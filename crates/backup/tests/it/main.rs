@@ -10,6 +10,7 @@ mod place;
 mod postgres;
 mod rest;
 mod restic;
+mod save;
 mod scratch;
 mod sqlite;
 mod targets;
