@@ -18,4 +18,4 @@ pub mod probe;
 mod storage;
 mod tls_config;
 mod units;
-mod upkeep;
+pub mod upkeep;

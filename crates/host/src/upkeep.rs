@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use model::backup::{drill, evidence};
+use model::backup::{attempt, drill, evidence};
 use model::facts::files::shown;
 use model::facts::upkeep::{Found, Left, ServiceTrace, TargetTrace, Trace, Upkeep};
 use model::plan::host::{Expected, HostPlan};
@@ -32,7 +32,8 @@ pub(crate) async fn observe(plan: Option<&HostPlan>) -> Upkeep {
 /// A larger file is none of ours, in bytes.
 const LARGEST: u64 = 1024 * 1024;
 
-async fn services(expected: &[Expected]) -> Vec<ServiceTrace> {
+/// What stead left behind of these services on this machine.
+pub async fn services(expected: &[Expected]) -> Vec<ServiceTrace> {
     let asked = expected.to_vec();
     let look = tokio::task::spawn_blocking(move || asked.iter().map(service).collect());
     match tokio::time::timeout(PATIENCE, look).await {
@@ -46,6 +47,10 @@ fn service(expected: &Expected) -> ServiceTrace {
     let found = |target: &String| TargetTrace {
         target: target.clone(),
         found: left(Path::new(&evidence::path(service, target))),
+        failure: match left(Path::new(&attempt::path(service, target))) {
+            Seen::Seen(Left::Whole(failure)) => Some(*failure),
+            _ => None,
+        },
     };
     ServiceTrace {
         service: service.clone(),
@@ -56,8 +61,11 @@ fn service(expected: &Expected) -> ServiceTrace {
 
 fn unanswered(expected: &Expected) -> ServiceTrace {
     let reason = || format!("no answer from the file system in {PATIENCE:?}");
-    let none =
-        |target: &String| TargetTrace { target: target.clone(), found: Seen::unseen(reason()) };
+    let none = |target: &String| TargetTrace {
+        target: target.clone(),
+        found: Seen::unseen(reason()),
+        failure: None,
+    };
     ServiceTrace {
         service: expected.service.clone(),
         evidence: expected.targets.iter().map(none).collect(),

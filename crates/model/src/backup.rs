@@ -2,10 +2,14 @@
 //!
 //! Leaves out making one (the room `backup`) and restoring one in a drill (`host`).
 
+pub mod attempt;
 pub mod difference;
 pub mod drill;
+pub mod due;
 pub mod evidence;
 pub mod manifest;
+pub mod proof;
 pub mod retention;
 pub mod scope;
+pub mod standing;
 pub mod target;

@@ -54,7 +54,6 @@ impl Facts {
         self.storage.lines(&mut lines);
         self.packages.lines(&mut lines);
         self.certificates.lines(&mut lines);
-        self.upkeep.lines(&mut lines);
         lines
     }
 

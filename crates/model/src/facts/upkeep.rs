@@ -1,14 +1,12 @@
 //! Maintenance flags, evidence of backups, and what drills have shown.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::backup::attempt::FailureV1;
 use crate::backup::drill::DrillsV1;
 use crate::backup::evidence::EvidenceV1;
 use crate::seen::Seen;
-use crate::text::{bytes, milliseconds, moment, printable};
 
 /// The files that tell of upkeep, in the plan's order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -34,6 +32,9 @@ pub struct ServiceTrace {
 pub struct TargetTrace {
     pub target: String,
     pub found: Seen<Left<EvidenceV1>>,
+    /// The last attempt, if it failed and none was read back since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureV1>,
 }
 
 /// A file that stead leaves behind, as it is found.
@@ -48,43 +49,6 @@ pub enum Left<T> {
 }
 
 impl Upkeep {
-    /// The last backup at each target, and the last drill that passed.
-    pub(crate) fn lines(&self, lines: &mut BTreeMap<String, String>) {
-        for service in &self.services {
-            let name = &service.service;
-            for one in &service.evidence {
-                if let Seen::Seen(Left::Whole(evidence)) = &one.found {
-                    let key = format!("backup.{name}@{}", one.target);
-                    let snapshot = evidence.snapshot.get(..8).unwrap_or_default();
-                    let value = format!(
-                        "snapshot {} of {}, read back: {} files, {}, {} rows",
-                        printable(snapshot, 8),
-                        moment(evidence.at),
-                        evidence.files,
-                        bytes(evidence.bytes),
-                        evidence.rows
-                    );
-                    lines.insert(key, value);
-                }
-            }
-            if let Seen::Seen(Left::Whole(drills)) = &service.drills
-                && let Some(passed) = &drills.passed
-            {
-                let time = passed.restore_milliseconds.map_or_else(
-                    || "in unmeasured time".to_owned(),
-                    |time| format!("in {}", milliseconds(time)),
-                );
-                let value = format!(
-                    "restored from {} {time} on {}, passed {}",
-                    printable(&passed.target, 63),
-                    printable(&passed.host, 63),
-                    moment(passed.at)
-                );
-                lines.insert(format!("drill.{name}"), value);
-            }
-        }
-    }
-
     /// What was found of this service.
     pub fn service(&self, name: &str) -> Option<&ServiceTrace> {
         self.services.iter().find(|one| one.service == name)
@@ -93,8 +57,8 @@ impl Upkeep {
 
 impl ServiceTrace {
     /// What was found at this target.
-    pub fn at(&self, target: &str) -> Option<&Seen<Left<EvidenceV1>>> {
-        self.evidence.iter().find(|one| one.target == target).map(|one| &one.found)
+    pub fn at(&self, target: &str) -> Option<&TargetTrace> {
+        self.evidence.iter().find(|one| one.target == target)
     }
 }
 

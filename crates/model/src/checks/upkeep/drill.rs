@@ -1,13 +1,9 @@
 //! Whether each backup was restored lately, and worked.
 
-use crate::backup::drill::{DrillsV1, Outcome};
+use crate::backup::standing::{Standing, drilled};
 use crate::check::Check;
-use crate::checks::upkeep::evidence::AHEAD;
-use crate::facts::upkeep::Left;
 use crate::plan::host::Expected;
 use crate::scene::Scene;
-use crate::seen::Seen;
-use crate::text::{milliseconds, moment, printable, span};
 use crate::verdict::Finding;
 
 pub(super) const CHECK: Check = Check {
@@ -29,9 +25,6 @@ pub(super) const CHECK: Check = Check {
     judge,
 };
 
-/// How old the last drill that passed may be, in days.
-const LONGEST: i64 = 14;
-
 fn judge(scene: &Scene<'_>) -> Vec<Finding> {
     let services = scene.plan.map_or(&[][..], |plan| &plan.services);
     let saved: Vec<&Expected> = services.iter().filter(|one| !one.targets.is_empty()).collect();
@@ -51,66 +44,20 @@ fn judge(scene: &Scene<'_>) -> Vec<Finding> {
 }
 
 fn sick(name: &str, scene: &Scene<'_>, proved: &mut Vec<String>) -> Option<Finding> {
-    let unknown = |reason: &str| {
-        Some(Finding::unknown(name, reason).fix(format!("`stead drill {name}` runs one now")))
-    };
-    let fail = |evidence: String| {
-        Some(
+    let found = scene.facts.upkeep.service(name).map(|trace| &trace.drills);
+    match drilled(name, found, scene.now) {
+        Standing::Good(evidence) => {
+            proved.push(format!("{name}: {evidence}"));
+            None
+        }
+        Standing::Bad(evidence) => Some(
             Finding::fail(name, evidence)
                 .fix(format!("`stead drill {name}` says of each step what it saw")),
-        )
-    };
-    let drills: &DrillsV1 = match scene.facts.upkeep.service(name).map(|trace| &trace.drills) {
-        None => return unknown("nobody has looked for its drills yet"),
-        Some(Seen::Unseen(reason)) => return unknown(reason),
-        Some(Seen::Seen(Left::Nothing)) => {
-            return fail("its backups were never restored in a drill".to_owned());
+        ),
+        Standing::Unknown(reason) => {
+            Some(Finding::unknown(name, reason).fix(format!("`stead drill {name}` runs one now")))
         }
-        Some(Seen::Seen(Left::Garbage(why))) => {
-            return unknown(&format!("what its drills left behind cannot be read: {why}"));
-        }
-        Some(Seen::Seen(Left::Whole(drills))) => drills,
-    };
-    let newest = &drills.newest;
-    let foreign = |service: &str| service != name;
-    if foreign(&newest.service) || drills.passed.as_ref().is_some_and(|one| foreign(&one.service)) {
-        return unknown("what its drills left behind is of another service");
     }
-    let age = |at| scene.now.duration_since(at).as_secs();
-    let last = match &drills.passed {
-        Some(passed) => format!("the last one passed {}", moment(passed.at)),
-        None => "none ever passed".to_owned(),
-    };
-    let reason = printable(&newest.reason, 300);
-    match newest.outcome {
-        Outcome::Fail => {
-            return fail(format!("the newest drill, {}: {reason}; {last}", moment(newest.at)));
-        }
-        Outcome::Unknown => {
-            let told =
-                format!("the newest drill, {}, could not run: {reason}; {last}", moment(newest.at));
-            let old = drills.passed.as_ref().is_none_or(|one| age(one.at) > LONGEST * 86_400);
-            return if old { fail(told) } else { unknown(&told) };
-        }
-        Outcome::Pass => {}
-    }
-    let Some(passed) = &drills.passed else {
-        return unknown("what its drills left behind contradicts itself");
-    };
-    let old = age(passed.at);
-    if old < -AHEAD {
-        return unknown(&format!("its last drill, {}, lies in the future", moment(passed.at)));
-    }
-    if old > LONGEST * 86_400 {
-        return fail(format!(
-            "the last drill that passed is {} old ({})",
-            span(old.unsigned_abs()),
-            moment(passed.at)
-        ));
-    }
-    let time = passed.restore_milliseconds.map(milliseconds).unwrap_or_default();
-    proved.push(format!("{name}: restored in {time}, {} ago", span(old.max(0).unsigned_abs())));
-    None
 }
 
 #[cfg(test)]
@@ -118,10 +65,11 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
 
     use super::*;
-    use crate::backup::drill::DrillV1;
+    use crate::backup::drill::{DrillV1, DrillsV1, Outcome};
     use crate::facts::Facts;
-    use crate::facts::upkeep::{ServiceTrace, Upkeep};
+    use crate::facts::upkeep::{Left, ServiceTrace, Upkeep};
     use crate::plan::host::HostPlan;
+    use crate::seen::Seen;
     use crate::verdict::Verdict;
 
     fn drill(outcome: Outcome, days: i64) -> DrillV1 {

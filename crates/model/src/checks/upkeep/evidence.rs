@@ -2,18 +2,11 @@
 //!
 //! Leaves out backups that other tools make, which `backup` judges by their file's age.
 
-use jiff::Timestamp;
-
-use crate::backup::evidence::{EvidenceV1, path};
-use crate::facts::upkeep::Left;
+use crate::backup::standing::{Standing, saved};
 use crate::plan::host::Expected;
 use crate::scene::Scene;
-use crate::seen::Seen;
-use crate::text::{moment, printable, span};
+use crate::text::moment;
 use crate::verdict::Finding;
-
-/// How far a time may be ahead of the clock before it is no evidence, in seconds.
-pub(super) const AHEAD: i64 = 3600;
 
 /// What is wrong with a service's backups at each of its targets; what is right goes to `fresh`.
 /// `elsewhere`: the host's own file declares a backup of it that another tool makes.
@@ -36,14 +29,34 @@ pub(super) fn judge(
     let judged = service.targets.iter().map(|target| {
         let found = scene.facts.upkeep.service(name).and_then(|trace| trace.at(target));
         let subject = format!("{name}@{target}");
-        match verdict(service, target, found, scene.now) {
-            Standing::Fresh(age) => {
-                fresh.push(format!("{subject}: read back {} ago", span(age)));
+        let failure = found.and_then(|found| found.failure.as_ref()).map(|failure| {
+            format!(
+                "the last attempt, {}, failed: {} ({} in a row)",
+                moment(failure.at),
+                failure.reason,
+                failure.count
+            )
+        });
+        match saved(service, target, found.map(|found| &found.found), scene.now) {
+            Standing::Good(evidence) if failure.is_some() => {
+                let told = format!("{evidence}, but {}", failure.unwrap_or_default());
+                Some(Finding::warn(&subject, told).fix(format!(
+                    "`stead backup now {name} --target {target}` says what stands in the way"
+                )))
+            }
+            Standing::Good(evidence) => {
+                fresh.push(format!("{subject}: {evidence}"));
                 None
             }
-            Standing::Bad(evidence) => Some(Finding::fail(&subject, evidence).fix(format!(
-                "`stead backup now {name} --target {target}` says what stands in the way"
-            ))),
+            Standing::Bad(evidence) => {
+                let told = match failure {
+                    Some(failure) => format!("{evidence}; {failure}"),
+                    None => evidence,
+                };
+                Some(Finding::fail(&subject, told).fix(format!(
+                    "`stead backup now {name} --target {target}` says what stands in the way"
+                )))
+            }
             Standing::Unknown(reason) => Some(Finding::unknown(&subject, reason).fix(
                 "check the clock (`timedatectl`), and look as root, who may read the evidence",
             )),
@@ -52,73 +65,17 @@ pub(super) fn judge(
     judged.flatten().collect()
 }
 
-/// How a service's backups at one target stand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// So many seconds old.
-    Fresh(u64),
-    Bad(String),
-    Unknown(String),
-}
-
-/// Judges what was found at one target.
-pub fn verdict(
-    service: &Expected,
-    target: &str,
-    found: Option<&Seen<Left<EvidenceV1>>>,
-    now: Timestamp,
-) -> Standing {
-    let name = &service.service;
-    let file = path(name, target);
-    let evidence = match found {
-        None => return Standing::Unknown("nobody has looked at its evidence yet".to_owned()),
-        Some(Seen::Unseen(reason)) => return Standing::Unknown(reason.clone()),
-        Some(Seen::Seen(Left::Nothing)) => {
-            return Standing::Bad(format!(
-                "its evidence {file} does not exist: no backup was ever made and read back"
-            ));
-        }
-        Some(Seen::Seen(Left::Garbage(why))) => {
-            return Standing::Bad(format!("its evidence {file} is none: {why}"));
-        }
-        Some(Seen::Seen(Left::Whole(evidence))) => evidence,
-    };
-    if evidence.service != *name || evidence.target != target {
-        return Standing::Bad(format!(
-            "its evidence {file} is of {} at {}",
-            printable(&evidence.service, 63),
-            printable(&evidence.target, 63)
-        ));
-    }
-    let age = now.duration_since(evidence.at).as_secs();
-    let period = span(u64::from(service.period_hours) * 3600);
-    if age < -AHEAD {
-        return Standing::Unknown(format!(
-            "the time of its evidence {file}, {}, lies {} in the future: its age cannot be told",
-            moment(evidence.at),
-            span(age.unsigned_abs())
-        ));
-    }
-    // One and a half periods, in whole seconds.
-    if age > i64::from(service.period_hours) * 5400 {
-        return Standing::Bad(format!(
-            "the last backup that was read back is {} old ({}); one is due every {period}",
-            span(age.unsigned_abs()),
-            moment(evidence.at)
-        ));
-    }
-    Standing::Fresh(age.max(0).unsigned_abs())
-}
-
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
+    use jiff::{SignedDuration, Timestamp};
 
     use super::*;
+    use crate::backup::evidence::EvidenceV1;
     use crate::checks::upkeep::backup::CHECK;
     use crate::facts::Facts;
-    use crate::facts::upkeep::{ServiceTrace, TargetTrace, Upkeep};
+    use crate::facts::upkeep::{Left, ServiceTrace, TargetTrace, Upkeep};
     use crate::plan::host::{Backup, HostPlan};
+    use crate::seen::Seen;
     use crate::verdict::Verdict;
 
     const NOW: i64 = 1_790_000_000;
@@ -151,8 +108,10 @@ mod tests {
 
     fn judged(plan: &HostPlan, found: Vec<Seen<Left<EvidenceV1>>>) -> Vec<Finding> {
         let targets = plan.services[0].targets.iter().cloned();
-        let evidence =
-            targets.zip(found).map(|(target, found)| TargetTrace { target, found }).collect();
+        let evidence = targets
+            .zip(found)
+            .map(|(target, found)| TargetTrace { target, found, failure: None })
+            .collect();
         let trace = ServiceTrace {
             service: "chat".to_owned(),
             evidence,

@@ -1,0 +1,133 @@
+//! What the evidence of a backup and of its drills is worth now.
+//!
+//! Leaves out how it is told: checks and the proof both ask here, so that they never differ.
+
+use jiff::Timestamp;
+
+use crate::backup::drill::{DrillsV1, Outcome};
+use crate::backup::evidence::{EvidenceV1, path};
+use crate::facts::upkeep::Left;
+use crate::plan::host::Expected;
+use crate::seen::Seen;
+use crate::text::{milliseconds, moment, printable, span};
+
+/// How far a time may be ahead of the clock before it is no evidence, in seconds.
+const AHEAD: i64 = 3600;
+/// How old the last drill that passed may be, in days.
+pub const DRILL_DAYS: i64 = 14;
+
+/// What something is worth, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Good(String),
+    Bad(String),
+    /// It cannot be told: never as good.
+    Unknown(String),
+}
+
+/// Judges what the last backup of a service left behind at one target.
+pub fn saved(
+    service: &Expected,
+    target: &str,
+    found: Option<&Seen<Left<EvidenceV1>>>,
+    now: Timestamp,
+) -> Standing {
+    let name = &service.service;
+    let file = path(name, target);
+    let evidence = match found {
+        None => return Standing::Unknown("nobody has looked at its evidence yet".to_owned()),
+        Some(Seen::Unseen(reason)) => return Standing::Unknown(reason.clone()),
+        Some(Seen::Seen(Left::Nothing)) => {
+            return Standing::Bad(format!(
+                "its evidence {file} does not exist: no backup was ever made and read back"
+            ));
+        }
+        Some(Seen::Seen(Left::Garbage(why))) => {
+            return Standing::Bad(format!("its evidence {file} is none: {why}"));
+        }
+        Some(Seen::Seen(Left::Whole(evidence))) => evidence,
+    };
+    if evidence.service != *name || evidence.target != target {
+        return Standing::Bad(format!(
+            "its evidence {file} is of {} at {}",
+            printable(&evidence.service, 63),
+            printable(&evidence.target, 63)
+        ));
+    }
+    let age = now.duration_since(evidence.at).as_secs();
+    let period = span(u64::from(service.period_hours) * 3600);
+    if age < -AHEAD {
+        return Standing::Unknown(format!(
+            "the time of its evidence {file}, {}, lies {} in the future: its age cannot be told",
+            moment(evidence.at),
+            span(age.unsigned_abs())
+        ));
+    }
+    // One and a half periods, in whole seconds.
+    if age > i64::from(service.period_hours) * 5400 {
+        return Standing::Bad(format!(
+            "the last backup that was read back is {} old ({}); one is due every {period}",
+            span(age.unsigned_abs()),
+            moment(evidence.at)
+        ));
+    }
+    Standing::Good(format!("read back {} ago", span(age.max(0).unsigned_abs())))
+}
+
+/// Judges what the drills of a service left behind.
+pub fn drilled(name: &str, found: Option<&Seen<Left<DrillsV1>>>, now: Timestamp) -> Standing {
+    let drills: &DrillsV1 = match found {
+        None => return Standing::Unknown("nobody has looked for its drills yet".to_owned()),
+        Some(Seen::Unseen(reason)) => return Standing::Unknown(reason.clone()),
+        Some(Seen::Seen(Left::Nothing)) => {
+            return Standing::Bad("its backups were never restored in a drill".to_owned());
+        }
+        Some(Seen::Seen(Left::Garbage(why))) => {
+            return Standing::Unknown(format!("what its drills left behind cannot be read: {why}"));
+        }
+        Some(Seen::Seen(Left::Whole(drills))) => drills,
+    };
+    let newest = &drills.newest;
+    if newest.service != name || drills.passed.as_ref().is_some_and(|one| one.service != name) {
+        return Standing::Unknown("what its drills left behind is of another service".to_owned());
+    }
+    let age = |at| now.duration_since(at).as_secs();
+    let last = match &drills.passed {
+        Some(passed) => format!("the last one passed {}", moment(passed.at)),
+        None => "none ever passed".to_owned(),
+    };
+    let reason = printable(&newest.reason, 300);
+    let began = moment(newest.at);
+    match newest.outcome {
+        Outcome::Fail => {
+            return Standing::Bad(format!("the newest drill, {began}: {reason}; {last}"));
+        }
+        Outcome::Unknown => {
+            let told = format!("the newest drill, {began}, could not run: {reason}; {last}");
+            let fresh =
+                drills.passed.as_ref().is_some_and(|one| age(one.at) <= DRILL_DAYS * 86_400);
+            return if fresh { Standing::Unknown(told) } else { Standing::Bad(told) };
+        }
+        Outcome::Pass => {}
+    }
+    let Some(passed) = &drills.passed else {
+        return Standing::Unknown("what its drills left behind contradicts itself".to_owned());
+    };
+    let old = age(passed.at);
+    if old < -AHEAD {
+        let at = moment(passed.at);
+        return Standing::Unknown(format!("its last drill, {at}, lies in the future"));
+    }
+    if old > DRILL_DAYS * 86_400 {
+        return Standing::Bad(format!(
+            "the last drill that passed is {} old ({})",
+            span(old.unsigned_abs()),
+            moment(passed.at)
+        ));
+    }
+    let time = passed.restore_milliseconds.map_or_else(
+        || "restored".to_owned(),
+        |time| format!("restored in {}", milliseconds(time)),
+    );
+    Standing::Good(format!("{time}, {} ago", span(old.max(0).unsigned_abs())))
+}
