@@ -12,4 +12,4 @@ pub mod view;
 pub mod wire;
 
 // The nouns that views are made of, so that a client needs no second crate.
-pub use model::{check, checks, facts, host_name, reading, report, seen, text, verdict};
+pub use model::{backup, check, checks, facts, host_name, reading, report, seen, text, verdict};

@@ -14,6 +14,7 @@ use api::view::run::Run;
 use api::view::standing::Standing;
 use commons::record::rows::{self, Reach, Summary, Which};
 use jiff::Timestamp;
+use model::backup::proof::Proof;
 use model::entry::Entry;
 use model::facts::Facts;
 use model::host_name::HostName;
@@ -22,7 +23,9 @@ use model::seen::Seen;
 use model::text::with_causes;
 use tokio::sync::watch;
 
+use crate::ground::Ground;
 use crate::home::Home;
+use crate::proof;
 
 /// So long a host may be silent at least.
 const SILENCE_SECONDS: i64 = 3_600;
@@ -173,7 +176,16 @@ impl Answers {
             facts: self.facts(&host).await?,
             runs: self.runs(&host, RUNS).await?,
             meters: meters.collect(),
+            proofs: self.proofs(&host, now),
         })
+    }
+
+    /// The proof cards of what was seen here; none where nothing was seen yet.
+    fn proofs(&self, host: &HostName, now: Timestamp) -> Vec<Proof> {
+        let Some(seeing) = self.seeing(host) else { return Vec::new() };
+        let ground = Ground::of(self.home.plan.clone(), host.clone());
+        ground
+            .map_or_else(|_| Vec::new(), |ground| proof::cards(&ground, &seeing.facts.upkeep, now))
     }
 
     async fn runs(&self, host: &HostName, limit: u32) -> Result<Vec<Run>, Refusal> {
@@ -245,6 +257,7 @@ impl Answers {
                 readings: readings.collect(),
                 findings: standings.into_iter().map(|standing| standing.finding).collect(),
                 last_run: self.runs(&host, 1).await?.pop(),
+                proofs: self.proofs(&host, Timestamp::now()),
                 host,
             });
         }

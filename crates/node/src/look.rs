@@ -21,7 +21,9 @@ use model::scene::Scene;
 use model::seen::Seen;
 
 use crate::error::Error;
+use crate::ground::Ground;
 use crate::home::{Address, Home};
+use crate::proof;
 
 /// Under which name the observer's memory is kept in the record.
 const KEPT: &str = "observer";
@@ -183,7 +185,13 @@ pub async fn record(
     let report = Report::of(checks.iter().copied(), &scene);
     let what = model::checks::run_of(checks);
     let changes = home.record.judge(&home.host, &report, &what, now, began.elapsed()).await?;
-    home.record.observe(&home.host, &facts.lines(), now).await?;
+    let mut lines = facts.lines();
+    // The proof cards are entries of the record: who reads it later sees what was proved when.
+    if let Ok(ground) = Ground::of(home.plan.clone(), home.host.clone()) {
+        let cards = proof::cards(&ground, &facts.upkeep, now);
+        lines.extend(cards.iter().map(|card| (format!("proof.{}", card.service), card.line())));
+    }
+    home.record.observe(&home.host, &lines, now).await?;
     home.record.compact(&home.host, now, &home.stead.retention).await?;
     let kept = serde_json::to_vec(observer.kept()).map_err(|source| Error::Keep { source })?;
     home.record.keep(KEPT, &kept).await?;

@@ -2,7 +2,14 @@
 //!
 //! Leaves out the proof that a backup restores, which is `stead drill`'s.
 
+mod check;
 mod keys;
+mod list;
+mod now;
+mod opened;
+mod prune;
+mod restore;
+mod status;
 
 use clap::Subcommand;
 use node::home::Address;
@@ -20,12 +27,32 @@ use node::home::Address;
     4. stead backup now www --found   the repository, and a first backup, read back\n  \
     5. stead drill www                restored in a sealed machine, and asked")]
 pub enum Backup {
+    Now(now::Now),
+    List(list::List),
+    Status(status::Status),
+    Restore(restore::Restore),
+    Check(check::Check),
+    Prune(prune::Prune),
     #[command(subcommand)]
     Keys(keys::Keys),
 }
 
 pub fn run(address: &Address, command: &Backup) -> anyhow::Result<u8> {
+    // It blocks, and what it calls starts runtimes of its own.
+    std::thread::scope(|scope| match scope.spawn(|| act(address, command)).join() {
+        Ok(ended) => ended,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
+}
+
+fn act(address: &Address, command: &Backup) -> anyhow::Result<u8> {
     match command {
+        Backup::Now(arguments) => now::now(address, arguments),
+        Backup::List(arguments) => list::list(address, arguments),
+        Backup::Status(arguments) => status::status(address, arguments),
+        Backup::Restore(arguments) => restore::restore(address, arguments),
+        Backup::Prune(arguments) => prune::prune(address, arguments),
+        Backup::Check(arguments) => check::check(address, arguments),
         Backup::Keys(command) => keys::run(address, command),
     }
 }

@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use model::facts::logs::priority;
 
 pub use crate::flags::Json;
-use crate::{backup, build, closure, lint, medium, member, recipe, repo, whence};
+use crate::{backup, build, closure, lint, medium, member, proof, recipe, repo, whence};
 
 /// Runs a community's servers together: observes, checks, records, shows.
 ///
@@ -59,6 +59,7 @@ pub enum Command {
     Closure(closure::Closure),
     #[command(subcommand)]
     Backup(backup::Backup),
+    Proof(proof::Arguments),
     #[command(subcommand)]
     Member(member::Member),
     /// Print a script that completes stead's commands in your shell

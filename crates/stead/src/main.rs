@@ -4,6 +4,7 @@
 
 mod address;
 mod backup;
+mod backup_bar;
 mod bar;
 mod build;
 mod check;
@@ -19,10 +20,12 @@ mod medium;
 mod member;
 mod named;
 mod output;
+mod proof;
 mod recipe;
 mod record;
 mod repo;
 mod report_text;
+mod root;
 mod status;
 mod step_bar;
 mod teach;
@@ -79,6 +82,7 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Whence(arguments) => whence::run(&arguments),
         Command::Repo(command) => repo::run(&command).await,
         Command::Backup(command) => backup::run(&address, &command),
+        Command::Proof(arguments) => proof::run(&address, &arguments).await,
         Command::Member(command) => member::run(&address, &command).await,
         Command::Medium(command) => medium::run(&address, &command).await,
         Command::Completions { shell } => teach::completions(shell),

@@ -14,8 +14,9 @@ use host::observer::Observer;
 use model::entry::VerdictV1;
 use model::facts::Facts;
 use model::plan::host::Listen;
-use model::text::with_causes;
+use model::text::{counted, with_causes};
 use node::answers::Latest;
+use node::backups::Ended;
 use node::home::{Address, Home, Turn};
 use node::look;
 use node::packages::Shelf;
@@ -229,6 +230,15 @@ pub fn ended() -> anyhow::Result<impl Future<Output = ()>> {
 fn tell(event: Event) {
     match event {
         Event::Changed(changes) => changes.iter().for_each(|change| output::say(&changed(change))),
+        Event::Backup(Ended { service, target, outcome }) => match outcome {
+            Ok(evidence) => output::say(&format!(
+                "saved   {service} at {target}: {}, read back",
+                counted(evidence.files, "file")
+            )),
+            Err(reason) => output::say(&output::tame(&format!(
+                "error: {service} was not saved at {target}: {reason}"
+            ))),
+        },
         Event::Failed(error) => {
             let told = with_causes(&error);
             output::say(&format!("error: this look failed, the next one may not: {told}"));

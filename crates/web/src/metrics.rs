@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod machine;
+mod proofs;
 mod sheet;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ pub(crate) fn encoded(view: &Metrics) -> String {
     );
     for host in &view.hosts {
         findings(&mut sheet, host);
+        proofs::put(&mut sheet, host.host.as_str(), &host.proofs);
         let at = host.last_run.as_ref().map(|run| run.at);
         if let Some(facts) = &host.facts {
             machine::put(&mut sheet, host.host.as_str(), facts, at);

@@ -6,4 +6,5 @@ pub(crate) mod host;
 pub(crate) mod logs;
 pub(crate) mod none;
 pub(crate) mod overview;
+pub(crate) mod proof;
 pub(crate) mod timers;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use model::backup::proof::Proof;
 use model::facts::machine::Machine;
 use model::reading::{Meter, Window};
 use model::seen::Seen;
@@ -28,6 +29,9 @@ pub struct Host {
     pub runs: Vec<Run>,
     /// What has a history, each with its newest window.
     pub meters: Vec<Latest>,
+    /// The proof cards of its services; none for a host observed by another node.
+    #[serde(default)]
+    pub proofs: Vec<Proof>,
 }
 
 /// A meter and its newest window.

@@ -1,6 +1,7 @@
 //! The numbers behind `/metrics`.
 
 use jiff::Timestamp;
+use model::backup::proof::Proof;
 use model::facts::Facts;
 use model::host_name::HostName;
 use model::reading::Reading;
@@ -30,4 +31,7 @@ pub struct HostMetrics {
     /// Every finding that stands.
     pub findings: Vec<Finding>,
     pub last_run: Option<Run>,
+    /// The proof cards of its services; none for a host observed by another node.
+    #[serde(default)]
+    pub proofs: Vec<Proof>,
 }

@@ -3,6 +3,7 @@
 mod backup_keys;
 mod build;
 mod cli;
+mod lab_backup;
 mod lab_build;
 mod lab_cookbook;
 mod lab_files;

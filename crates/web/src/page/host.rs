@@ -15,6 +15,7 @@ use api::view::standing::Standing;
 use maud::{Markup, html};
 
 use crate::page::history::path;
+use crate::page::proof::proofs;
 use crate::show::about::about;
 use crate::show::badge::{badge, counts, spoken};
 use crate::show::figure::{figure, title};
@@ -90,6 +91,7 @@ pub(crate) fn host(view: &Host, histories: &[History], moment: &Moment) -> Marku
         (head(name, ""))
         (machine(view, moment))
         (findings(view, moment))
+        (proofs(&view.proofs, moment))
         @if !histories.is_empty() {
             section aria-labelledby="history" {
                 h2 #history { "The last day" }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use api::answer::{Answer, Asking};
+use api::backup::proof::{Drilled, Missing, Proof, Readers, Saved};
 use api::facts::logs::{self, Novelty, Template};
 use api::facts::machine::Machine;
 use api::facts::units::Units;
@@ -258,7 +259,51 @@ impl StandIn {
             facts,
             runs: (0..20).map(|n| self.run(n * 5 + 1)).collect(),
             meters: self.meters().into_iter().map(latest).collect(),
+            proofs: vec![self.proof()],
         })
+    }
+
+    fn proof(&self) -> Proof {
+        let saved = |target: &str, verdict, last| Saved {
+            target: self.tainted(target),
+            place: self.tainted("/mnt/backup/chat"),
+            verdict,
+            evidence: self.tainted("read back 2 h ago"),
+            last,
+            snapshot: None,
+            files: Some(12_345),
+            bytes: Some(750_000_000),
+            rows: Some(100_000),
+        };
+        Proof {
+            service: self.tainted("chat"),
+            host: "runko".to_owned(),
+            at: self.at,
+            verdict: Verdict::Unknown,
+            backups: vec![
+                saved("disk", Verdict::Pass, Some(self.at)),
+                saved("offsite", Verdict::Unknown, None),
+            ],
+            drill: Drilled {
+                verdict: Verdict::Pass,
+                evidence: self.tainted("restored in 4.2 s"),
+                passed: Some(self.at),
+                target: None,
+                host: None,
+                restore_milliseconds: Some(4_200),
+            },
+            readers: Readers {
+                verdict: Verdict::Pass,
+                evidence: String::new(),
+                able: vec![self.tainted("al"), self.tainted("el")],
+                unable: Vec::new(),
+            },
+            missing: vec![Missing {
+                verdict: Verdict::Unknown,
+                what: self.tainted("offsite: permission denied"),
+                fix: self.tainted("`stead backup now chat --target offsite`"),
+            }],
+        }
     }
 
     fn changes(&self, host: Option<&HostName>, limit: u32) -> Changes {
@@ -313,6 +358,7 @@ impl StandIn {
                     .collect(),
                 findings: self.standings(place).into_iter().map(|s| s.finding).collect(),
                 last_run: Some(self.run(1)),
+                proofs: if place == 0 { vec![self.proof()] } else { Vec::new() },
             })
             .collect();
         Metrics { at: self.at, version: self.tainted("0.1.0"), hosts }
