@@ -3,6 +3,7 @@
 //! `cargo build --release && cargo run --release -p stead --example bench -- check`
 //! Leaves out what is fast enough not to be asked for.
 
+mod backing_up;
 mod check;
 mod closure;
 mod gauge;
@@ -23,6 +24,10 @@ fn main() -> anyhow::Result<()> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["check"] => check::run(),
+        ["backup"] => backing_up::run(2048),
+        ["backup", mebibytes] => backing_up::run(mebibytes.parse()?),
+        // What `backup` runs.
+        ["backup-act", action, work] => backing_up::act(action, &std::path::absolute(work)?),
         ["idle"] => idle::run(10),
         ["idle", minutes] => idle::run(minutes.parse()?),
         ["page"] => page::run(),
@@ -40,7 +45,7 @@ fn main() -> anyhow::Result<()> {
         ["gauge", runs, command @ ..] => gauge::run(runs.parse()?, command),
         ["load", url, cookie] => page::load(url, cookie),
         _ => bail!(
-            "say one of: check, closure, closure compare SUITE ARCHITECTURE COUNT, idle [MINUTES], \
+            "say one of: backup [MIB], check, closure, closure compare SUITE ARCHITECTURE COUNT, idle [MINUTES], \
              page, publish [PACKAGES…]"
         ),
     }
