@@ -7,6 +7,7 @@
 pub mod archive;
 mod check;
 mod contents;
+mod key_file;
 mod opened;
 mod prune;
 mod relay;

@@ -13,8 +13,9 @@ use rustic_core::{
 use crate::append_only::{Gate, Rights};
 use crate::error::Error;
 use crate::password::Password;
+use crate::repository::key_file;
 use crate::repository::relay::{Bars, Relay};
-use crate::target::store::Store;
+use crate::target::store::{Kind, Store};
 
 /// A repository at its target, with its key.
 #[derive(Debug)]
@@ -31,10 +32,20 @@ impl Opened {
         if store.is_founded()? {
             return Err(Error::Exists { place: store.place() });
         }
-        let credentials = Credentials::password(password.reveal());
-        let (key_options, config) = (KeyOptions::default(), ConfigOptions::default());
+        let key = MasterKey::new();
+        store.prepare()?;
+        // The key first: a config without a key would be a repository that nothing opens.
+        let (name, content) = key_file::sealed(&key, password).map_err(|error| Error::Engine {
+            what: "make the key",
+            place: store.place(),
+            reason: error.to_string(),
+        })?;
+        store.write(Kind::Key, &name, &[content])?;
+        let credentials = Credentials::Masterkey(key);
         let made = engine(&gate, &relay)
-            .and_then(|engine| engine.init(&credentials, &key_options, &config))
+            .and_then(|engine| {
+                engine.init(&credentials, &KeyOptions::default(), &ConfigOptions::default())
+            })
             .map_err(|error| explain(&gate, "make the repository", &error))?;
         Ok(Self { key: made.key(), store, gate, relay })
     }

@@ -77,6 +77,7 @@ pub fn prune(
     let planned =
         opened.settle(what, watch(&opened.relay, progress, || engine.prune_plan(&sweep)))?;
     opened.settle(what, watch(&opened.relay, progress, || engine.prune(&sweep, planned)))?;
+    opened.store.sweep()?;
     let left = opened.store.list(Kind::Pack)?;
     pruned.packs =
         before.iter().filter(|name| !left.iter().any(|(l, _)| l == *name)).count() as u64;

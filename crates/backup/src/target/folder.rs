@@ -10,6 +10,7 @@ use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
+use walkdir::WalkDir;
 
 use crate::error::Error;
 use crate::target::store::{Kind, Store, is_name};
@@ -247,5 +248,20 @@ impl Store for Folder {
             }
             _ => Ok(()),
         }
+    }
+
+    fn sweep(&self) -> Result<(), Error> {
+        for kind in Kind::IN_FOLDERS {
+            let entries = WalkDir::new(self.path.join(kind.folder())).max_depth(2).into_iter();
+            for entry in entries.flatten().filter(|entry| entry.file_type().is_file()) {
+                let name = entry.file_name().to_string_lossy();
+                let left = name.split_once("-tmp-").is_some_and(|(name, _)| is_name(name));
+                if left {
+                    fs::remove_file(entry.path())
+                        .map_err(|error| self.failed("remove", name.into_owned(), error))?;
+                }
+            }
+        }
+        Ok(())
     }
 }

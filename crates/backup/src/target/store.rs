@@ -100,6 +100,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Removes a file; one that is not there is no error.
     fn remove(&self, kind: Kind, name: &str) -> Result<(), Error>;
+
+    /// Removes what a killed process left half written, while nobody writes; where a target has
+    /// no such thing, or none that is worth it, nothing.
+    fn sweep(&self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

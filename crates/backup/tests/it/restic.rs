@@ -122,11 +122,15 @@ fn pruning_removes_what_nothing_needs_and_nothing_else() {
         }
     }
     let second = place.save(&repository);
+    // What a killed process left.
+    let half = place.repository().join(format!("data/00/00{}-tmp-1-0", "1".repeat(62)));
+    fs::write(&half, "half").expect("as set up");
     let pruning = place.pruning();
     let planned = pruning.plan(std::slice::from_ref(&first.id)).expect("as set up");
     assert_eq!(repository.snapshots().expect("as set up").len(), 2, "a plan changes nothing");
     let pruned = pruning.prune(std::slice::from_ref(&first.id), &Silent).expect("as set up");
     assert_eq!((planned.snapshots, pruned.snapshots), (1, 1));
+    assert!(!half.exists());
     assert!(pruned.freed_bytes > 15 << 20, "{pruned:?}");
     assert_eq!(repository.snapshots().expect("as set up").len(), 1);
     assert_eq!(repository.check(Depth::All, &Silent).expect("as set up"), []);
