@@ -1,10 +1,12 @@
-//! The root hand: observes a machine into facts.
+//! The root hand: observes a machine into facts, drills backups and restores them.
 //!
-//! Decides nothing: what a fact means is a check's business, in `model`.
+//! Decides nothing: what a fact or a drill's step means is a rule's business, in `model`.
 
 mod certificates;
 mod clock;
 mod detached;
+pub mod drill;
+pub mod error;
 mod files;
 pub mod kept;
 mod logs;
@@ -15,6 +17,7 @@ pub mod observer;
 mod packages;
 mod postgres;
 pub mod probe;
+pub mod restore;
 mod storage;
 mod tls_config;
 mod units;

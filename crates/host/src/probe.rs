@@ -5,6 +5,7 @@
 mod connection;
 mod http;
 mod process;
+pub mod way;
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -17,9 +18,36 @@ use tokio::time::timeout;
 use crate::certificates;
 use crate::detached;
 use crate::probe::connection::{MOST, connect};
+use crate::probe::way::Way;
 
 /// Asks one question. Takes at most its time and a moment; what it started is ended by then.
 pub async fn ask(question: &Question) -> Answer {
+    asked(question, &Way::here()).await
+}
+
+/// Asks one question inside a machine whose process 1 this host knows by that number.
+///
+/// Blocks; must not be called from within a runtime.
+pub fn ask_inside(question: &Question, leader: i32) -> Answer {
+    let question = question.clone();
+    let asking = std::thread::Builder::new().name("stead-probe".to_owned()).spawn(move || {
+        // Of this thread and those that it starts; it never comes back.
+        if let Err(reason) = way::enter_network(leader) {
+            return Answer::Unasked(reason);
+        }
+        match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(asked(&question, &Way::inside(leader))),
+            Err(error) => Answer::Unasked(format!("cannot ask: {error}")),
+        }
+    });
+    match asking.map(std::thread::JoinHandle::join) {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => Answer::Unasked("asking broke off; a defect of stead".to_owned()),
+        Err(error) => Answer::Unasked(format!("cannot start a thread: {error}")),
+    }
+}
+
+async fn asked(question: &Question, way: &Way) -> Answer {
     let limit = Duration::from_secs(u64::from(question.seconds));
     let late = || Answer::Refused(format!("no answer in {} s", question.seconds));
     match &question.ask {
@@ -29,26 +57,26 @@ pub async fn ask(question: &Question) -> Answer {
             Ok(Err(answer)) => answer,
             Err(_) => late(),
         },
-        Ask::Command(line) => process::command(line, limit).await,
-        Ask::File(path) => file(path.clone(), question.contains.is_some(), limit).await,
-        Ask::Unit(unit) => process::unit(unit, limit).await,
+        Ask::Command(line) => process::command(way, line, limit).await,
+        Ask::File(path) => file(way, path.clone(), question.contains.is_some(), limit).await,
+        Ask::Unit(unit) => process::unit(way, unit, limit).await,
         Ask::Certificate(place) => certificate(place.clone(), limit).await,
-        Ask::Query { database, role, sql } => process::query(database, role, sql, limit).await,
+        Ask::Query { database, role, sql } => process::query(way, database, role, sql, limit).await,
     }
 }
 
-async fn file(path: String, whole: bool, limit: Duration) -> Answer {
-    let place = path.clone();
-    let look = move || read(&place, whole);
+async fn file(way: &Way, path: String, whole: bool, limit: Duration) -> Answer {
+    let (way, place) = (*way, path.clone());
+    let look = move || read(way, &place, whole);
     match detached::within(limit, &path, look).await {
         Seen::Seen(answer) => answer,
         Seen::Unseen(reason) => Answer::Unasked(reason),
     }
 }
 
-fn read(path: &str, whole: bool) -> Answer {
+fn read(way: Way, path: &str, whole: bool) -> Answer {
     use std::io::Read;
-    let text = std::fs::metadata(path).and_then(|found| {
+    let text = way.metadata(path).and_then(|found| {
         if !whole {
             return Ok(None);
         }
@@ -56,7 +84,7 @@ fn read(path: &str, whole: bool) -> Answer {
             return Err(std::io::Error::other("it is no file"));
         }
         let mut bytes = Vec::new();
-        let file = std::fs::File::open(path)?;
+        let file = way.open(path)?;
         file.take(MOST as u64).read_to_end(&mut bytes)?;
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     });

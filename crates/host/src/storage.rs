@@ -6,7 +6,7 @@ mod faults;
 mod fstab;
 mod journal;
 mod journald;
-mod mounts;
+pub(crate) mod mounts;
 mod usage;
 
 use std::collections::BTreeMap;

@@ -8,6 +8,7 @@ pub mod drill;
 pub mod due;
 pub mod evidence;
 pub mod manifest;
+pub mod price;
 pub mod proof;
 pub mod retention;
 pub mod scope;

@@ -8,7 +8,9 @@ use clap_complete::Shell;
 use model::facts::logs::priority;
 
 pub use crate::flags::Json;
-use crate::{backup, build, closure, lint, medium, member, proof, recipe, repo, whence};
+use crate::{
+    backup, build, closure, drill, lint, medium, member, proof, recipe, repo, restore, whence,
+};
 
 /// Runs a community's servers together: observes, checks, records, shows.
 ///
@@ -57,6 +59,8 @@ pub enum Command {
     #[command(subcommand)]
     Medium(medium::Medium),
     Closure(closure::Closure),
+    Drill(drill::Drill),
+    Restore(restore::Restore),
     #[command(subcommand)]
     Backup(backup::Backup),
     Proof(proof::Arguments),

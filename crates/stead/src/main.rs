@@ -7,10 +7,12 @@ mod backup;
 mod backup_bar;
 mod bar;
 mod build;
+mod bytes_bar;
 mod check;
 mod cli;
 mod closure;
 mod digest_text;
+mod drill;
 mod facts;
 mod flags;
 mod link;
@@ -25,6 +27,7 @@ mod recipe;
 mod record;
 mod repo;
 mod report_text;
+mod restore;
 mod root;
 mod status;
 mod step_bar;
@@ -85,6 +88,8 @@ async fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Proof(arguments) => proof::run(&address, &arguments).await,
         Command::Member(command) => member::run(&address, &command).await,
         Command::Medium(command) => medium::run(&address, &command).await,
+        Command::Drill(arguments) => drill::run(&address, &arguments),
+        Command::Restore(arguments) => restore::run(&address, &arguments),
         Command::Completions { shell } => teach::completions(shell),
         Command::Man => teach::man(),
     }

@@ -11,6 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::probe::connection::MOST;
+use crate::probe::way::Way;
 
 /// How long to read on after a program ended whose children still hold its output open.
 const GRACE: Duration = Duration::from_millis(200);
@@ -22,17 +23,17 @@ struct Left {
     stderr: String,
 }
 
-pub(super) async fn command(line: &str, limit: Duration) -> Answer {
-    match run("sh", &["-c", line], limit).await {
+pub(super) async fn command(way: &Way, line: &str, limit: Duration) -> Answer {
+    match run(way, "sh", &["-c", line], limit).await {
         Ok(left) => Answer::Ended { code: left.status.code(), output: left.stdout + &left.stderr },
         Err(answer) => answer,
     }
 }
 
-pub(super) async fn unit(unit: &str, limit: Duration) -> Answer {
+pub(super) async fn unit(way: &Way, unit: &str, limit: Duration) -> Answer {
     // Not `is-active`, which has one exit code for a failed unit and for no systemd at all.
     let words = ["show", "--property=LoadState,ActiveState,SubState", "--", unit];
-    let left = match run("systemctl", &words, limit).await {
+    let left = match run(way, "systemctl", &words, limit).await {
         Ok(left) if left.status.success() => left,
         Ok(left) => return Answer::Unasked(format!("systemctl: {}", shown(&left.stderr))),
         Err(answer) => return answer,
@@ -51,14 +52,20 @@ pub(super) async fn unit(unit: &str, limit: Duration) -> Answer {
     }
 }
 
-pub(super) async fn query(database: &str, role: &str, sql: &str, limit: Duration) -> Answer {
+pub(super) async fn query(
+    way: &Way,
+    database: &str,
+    role: &str,
+    sql: &str,
+    limit: Duration,
+) -> Answer {
     let psql =
         ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "--no-password", "-d", database, "-c", sql];
     // Over the local socket PostgreSQL takes a system user for the role of the same name.
     let words = [&["-u", role, "--"][..], &psql].concat();
     let asked = match geteuid().is_root() {
-        true => run("runuser", &words, limit).await,
-        false => run("psql", &psql[1..], limit).await,
+        true => run(way, "runuser", &words, limit).await,
+        false => run(way, "psql", &psql[1..], limit).await,
     };
     match asked {
         Ok(left) if left.status.success() => {
@@ -76,8 +83,8 @@ pub(super) async fn query(database: &str, role: &str, sql: &str, limit: Duration
 }
 
 /// Runs a program to its end; a refusal if that takes too long.
-async fn run(program: &str, words: &[&str], limit: Duration) -> Result<Left, Answer> {
-    let spawned = Command::new(program)
+async fn run(way: &Way, program: &str, words: &[&str], limit: Duration) -> Result<Left, Answer> {
+    let spawned = Command::from(way.command(program))
         .args(words)
         .current_dir("/")
         .env("LC_ALL", "C.UTF-8")

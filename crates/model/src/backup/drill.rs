@@ -33,10 +33,10 @@ pub enum Step {
     Room,
     /// Reading the snapshot from the target, never from a cache.
     Fetch,
+    /// What was fetched is all that the service has on a disk, with its owners.
+    Files,
     /// The sealed machine boots; it has `lo` and nothing else.
     Machine,
-    /// What was fetched is at its place, with its owners.
-    Files,
     /// A new, empty database server inside.
     Cluster,
     /// The dump is restored into it.
@@ -79,16 +79,20 @@ impl Step {
 
     /// Whether the backup can be to blame for a failure of this step.
     ///
-    /// The drill's own machine, its empty cluster and its end say nothing of the backup, whatever
-    /// becomes of them.
+    /// The drill's own machine, its empty cluster, the recipe's preparation and the end say nothing
+    /// of the backup, whatever becomes of them.
     pub fn judges(self) -> bool {
         match self {
-            Self::Room | Self::Machine | Self::Cluster | Self::Sealed | Self::Clear => false,
+            Self::Room
+            | Self::Machine
+            | Self::Cluster
+            | Self::Prepare
+            | Self::Sealed
+            | Self::Clear => false,
             Self::Fetch
             | Self::Files
             | Self::Database
             | Self::Manifest
-            | Self::Prepare
             | Self::Service
             | Self::Checks
             | Self::Assertions => true,
@@ -221,8 +225,8 @@ mod tests {
     const ALL: [Step; 13] = [
         Step::Room,
         Step::Fetch,
-        Step::Machine,
         Step::Files,
+        Step::Machine,
         Step::Cluster,
         Step::Database,
         Step::Manifest,

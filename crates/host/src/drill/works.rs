@@ -1,0 +1,136 @@
+//! Whether the service works inside a sealed machine: prepared, started, asked.
+//!
+//! Leaves out what was restored before.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use model::recipe::question::{Answer, Question, judge};
+use model::text::{counted, printable};
+use model::verdict::Verdict;
+
+use crate::drill::command::Left;
+use crate::drill::course::Trouble;
+use crate::drill::sealed::Sealed;
+use crate::probe;
+
+/// The longest that a command of a recipe may take.
+const COMMAND: Duration = Duration::from_secs(600);
+const START: Duration = Duration::from_secs(300);
+/// How long a started service may take until it answers at all.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How long it may answer otherwise than it should, once it answers.
+const SETTLE: Duration = Duration::from_secs(15);
+
+/// Runs the recipe's commands that cut the copy off from others.
+pub(crate) fn prepare(machine: &Sealed, commands: &[String]) -> Result<((), String), Trouble> {
+    for line in commands {
+        let left = machine.run(&["sh", "-c", line], COMMAND)?;
+        if !left.well() {
+            return Err(Trouble::Barred(format!("`{}`: {}", printable(line, 200), left.told())));
+        }
+    }
+    Ok(((), counted(commands.len() as u64, "command")))
+}
+
+/// Starts the service's units in their order; timers stay as they are.
+pub(crate) fn start(machine: &Sealed, units: &[String]) -> Result<((), String), Trouble> {
+    machine.must(&["systemctl", "daemon-reload"], START)?;
+    let started = started(units);
+    for unit in &started {
+        let found = machine.must(&["systemctl", "show", "-P", "LoadState", "--", unit], START)?;
+        if found.trim() != "loaded" {
+            let why = format!("{unit} is {} on this host; is the package installed?", found.trim());
+            return Err(Trouble::Barred(why));
+        }
+        let left = machine.run(&["systemctl", "start", "--", unit], START)?;
+        if !left.well() {
+            return Err(Trouble::Bad(format!(
+                "{unit} does not start: {}",
+                why(machine, unit, &left)
+            )));
+        }
+    }
+    Ok(((), started.join(" ")))
+}
+
+/// Timers, and what a timer starts, have no part in a drill.
+fn started(units: &[String]) -> Vec<&str> {
+    let timed = |unit: &str| {
+        let stem = unit.strip_suffix(".service");
+        stem.is_some_and(|stem| units.iter().any(|other| *other == format!("{stem}.timer")))
+    };
+    let all = units.iter().map(String::as_str);
+    all.filter(|unit| !unit.ends_with(".timer") && !timed(unit)).collect()
+}
+
+/// The last that a unit has said.
+fn why(machine: &Sealed, unit: &str, left: &Left) -> String {
+    let words = ["journalctl", "--no-pager", "-q", "-o", "cat", "-n", "4", "-u", unit];
+    match machine.run(&words, START) {
+        Ok(log) if !log.stdout.trim().is_empty() => {
+            printable(&log.stdout.trim().replace('\n', "; "), 600)
+        }
+        _ => left.told(),
+    }
+}
+
+/// Asks the recipe's checks; one that fails is asked again until the service had its time.
+pub(crate) fn ask(
+    machine: &Sealed,
+    questions: &[Question],
+    is_cancelled: impl Fn() -> bool,
+) -> Result<((), String), Trouble> {
+    let start = Instant::now();
+    for question in questions {
+        let begun = Instant::now();
+        loop {
+            let answer = probe::ask_inside(question, machine.leader());
+            let finding = judge(question, &answer, Timestamp::now());
+            if finding.verdict == Verdict::Pass {
+                break;
+            }
+            let silent = matches!(answer, Answer::Refused(_) | Answer::Unasked(_));
+            let late = match silent {
+                true => start.elapsed() > PATIENCE,
+                false => begun.elapsed() > SETTLE,
+            };
+            if late || is_cancelled() {
+                let told = format!("{}: {}", question.name, finding.evidence);
+                return Err(match finding.verdict {
+                    Verdict::Fail => Trouble::Bad(told),
+                    _ => Trouble::Barred(told),
+                });
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+    Ok(((), questions.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ")))
+}
+
+/// Runs the recipe's assertions; each has to exit with 0.
+pub(crate) fn assert(machine: &Sealed, commands: &[String]) -> Result<((), String), Trouble> {
+    for line in commands {
+        let left = machine.run(&["sh", "-c", line], COMMAND)?;
+        let told = format!("`{}`: {}", printable(line, 200), left.told());
+        match left.code {
+            Some(0) => {}
+            // The shell found no such program, or may not run it.
+            Some(126 | 127) => return Err(Trouble::Barred(told)),
+            _ => return Err(Trouble::Bad(told)),
+        }
+    }
+    Ok(((), counted(commands.len() as u64, "assertion")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_timer_starts_is_not_started_by_a_drill() {
+        let units = ["chat.service", "purge.service", "purge.timer"].map(str::to_owned);
+        assert_eq!(started(&units), ["chat.service"]);
+    }
+}

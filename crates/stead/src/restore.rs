@@ -1,0 +1,299 @@
+//! `stead restore`: brings a service's data back, at a price that is named first.
+//!
+//! Leaves out the renames, which are `host`'s.
+
+use std::io::{BufRead, IsTerminal, stdin};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use backup::keys;
+use clap::Args;
+use host::drill::course::Told;
+use host::restore::journal::{self, JournalV1, Phase};
+use host::restore::{self, Order, Which};
+use jiff::Timestamp;
+use model::backup::drill::StepV1;
+use model::text::milliseconds;
+use node::ground::{Ground, Place};
+use node::home::Address;
+
+use crate::bytes_bar::BytesBar;
+use crate::flags::Json;
+use crate::{drill, output};
+
+/// Bring a service's data back from a backup.
+///
+/// The data comes into a new place and is compared with what was saved; only then is the service
+/// stopped, old and new are swapped by renames, and it is started again. What it costs is named
+/// first and asked. The old state stays beside until you let it go. A restore that was killed is
+/// ended by the next run, forwards or backwards. Needs root.
+#[derive(Debug, Args)]
+#[command(
+    name = "restore",
+    after_help = "Examples:\n  \
+    stead restore chat --dry-run               what it would cost\n  \
+    stead restore chat                         the newest snapshot, in its own place\n  \
+    stead restore chat --at 2026-11-20T19:42Z  the last one before that\n  \
+    stead restore chat --to /srv/look          beside, to look at; the service is not touched\n  \
+    stead restore chat --undo                  the old state again\n  \
+    stead restore --forget-old chat            let the old state go\n  \
+    stead restore chat --identity age.key      on a machine that lost its key"
+)]
+pub struct Restore {
+    pub service: String,
+
+    /// The last snapshot at or before this time, as 2026-11-20T19:42Z [default: the newest]
+    #[arg(long, value_name = "TIME", conflicts_with = "snapshot", value_parser = time)]
+    pub at: Option<Timestamp>,
+
+    /// This snapshot, or how its id begins
+    #[arg(long, value_name = "ID")]
+    pub snapshot: Option<String>,
+
+    /// From this target [default: the first that the service names]
+    #[arg(long, value_name = "NAME")]
+    pub target: Option<String>,
+
+    /// Into this new or empty folder, and nowhere else
+    #[arg(long, value_name = "FOLDER")]
+    pub to: Option<PathBuf>,
+
+    /// Open the repository with the sealed key in the plan and this file of a member's age key
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+
+    /// Throw away the state that the last restore replaced
+    #[arg(long, conflicts_with_all = ["at", "snapshot", "target", "to", "undo"])]
+    pub forget_old: bool,
+
+    /// Put back the state that the last restore replaced
+    #[arg(long, conflicts_with_all = ["at", "snapshot", "target", "to"])]
+    pub undo: bool,
+
+    /// Say what it would cost, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// As jiff reads times, also without seconds.
+fn time(text: &str) -> Result<Timestamp, String> {
+    let seconds = text.strip_suffix('Z').map(|text| format!("{text}:00Z"));
+    let parsed = text.parse().or_else(|error| match &seconds {
+        Some(text) => text.parse().map_err(|_| error),
+        None => Err(error),
+    });
+    parsed.map_err(|_| "it is no time with its zone, as 2026-11-20T19:42Z".to_owned())
+}
+
+pub fn run(address: &Address, arguments: &Restore) -> anyhow::Result<u8> {
+    // It blocks, and what it calls starts runtimes of its own.
+    std::thread::scope(|scope| match scope.spawn(|| act(address, arguments)).join() {
+        Ok(ended) => ended,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
+}
+
+fn act(address: &Address, arguments: &Restore) -> anyhow::Result<u8> {
+    let service = &arguments.service;
+    if !arguments.dry_run && arguments.to.is_none() {
+        mend(service)?;
+    }
+    if arguments.forget_old || arguments.undo {
+        return of_before(arguments);
+    }
+    let place = place(address, arguments)?;
+    let reach = place.reach();
+    let order = Order { scope: &place.scope, reach: &reach, target: &place.name };
+    let which = match (&arguments.snapshot, arguments.at) {
+        (Some(id), _) => Which::Id(id),
+        (None, Some(at)) => Which::At(at),
+        (None, None) => Which::Newest,
+    };
+    let chosen = restore::choose(&order, which)?;
+    if let Some(folder) = &arguments.to {
+        return beside(&order, &chosen, folder, arguments);
+    }
+    let price = restore::price(&order, &chosen, Timestamp::now())?;
+    if arguments.dry_run {
+        match arguments.json.json {
+            true => output::json(&price)?,
+            false => {
+                let text = output::tame(&price.to_string());
+                output::print(&format!("{text}\nNothing was changed (--dry-run).\n"))?;
+            }
+        }
+        return Ok(0);
+    }
+    if let Some(before) = journal::of(service)? {
+        bail!(kept(&before));
+    }
+    output::say(&output::tame(&price.to_string()));
+    if !price.fits() {
+        bail!("there is no room for it");
+    }
+    if !agreed(arguments, "Restore it?")? {
+        output::say("Nothing was changed.");
+        return Ok(1);
+    }
+    let shown = Shown(BytesBar::new());
+    let journal = restore::in_place(&order, &chosen, &shown)?;
+    drop(shown);
+    match arguments.json.json {
+        true => output::json(&journal)?,
+        false => output::print(&format!("Restored {service}. {}\n", kept(&journal)))?,
+    }
+    Ok(0)
+}
+
+/// Ends what a killed restore has begun.
+fn mend(service: &str) -> anyhow::Result<()> {
+    let ended = restore::mend(service)?;
+    match ended {
+        None | Some(Phase::Kept) => {}
+        Some(Phase::Making) => {
+            output::say("A restore was cut short before it changed anything; its files are gone.");
+        }
+        Some(Phase::Swapping | Phase::Starting) => {
+            output::say("A restore was cut short while it swapped; it is finished now.");
+        }
+        Some(Phase::Reverting) => {
+            output::say("Going back was cut short; the old state is in its place now.");
+        }
+        Some(Phase::Forgetting) => {
+            output::say("Letting the old state go was cut short; it is gone.")
+        }
+    }
+    Ok(())
+}
+
+/// `--forget-old` and `--undo`.
+fn of_before(arguments: &Restore) -> anyhow::Result<u8> {
+    let service = &arguments.service;
+    let Some(mut journal) = journal::of(service)? else {
+        output::say(&output::tame(&format!("No old state of {service} is kept.")));
+        return Ok(0);
+    };
+    output::say(&output::tame(&kept(&journal)));
+    if arguments.dry_run {
+        output::say("Nothing was changed (--dry-run).");
+        return Ok(0);
+    }
+    let question = match arguments.undo {
+        true => "Put it back, and throw the restored state away?",
+        false => "Throw it away?",
+    };
+    if !agreed(arguments, question)? {
+        output::say("Nothing was changed.");
+        return Ok(1);
+    }
+    let said = match arguments.undo {
+        true => {
+            restore::undo(&mut journal)?;
+            format!("{service} has its old state again.")
+        }
+        false => format!("Gone: {}.", restore::forget(&mut journal)?.join(", ")),
+    };
+    match arguments.json.json {
+        true => output::json(&journal)?,
+        false => output::print(&(output::tame(&said) + "\n"))?,
+    }
+    Ok(0)
+}
+
+fn beside(
+    order: &Order<'_>,
+    chosen: &restore::Chosen,
+    folder: &Path,
+    arguments: &Restore,
+) -> anyhow::Result<u8> {
+    let folder = std::path::absolute(folder).context("cannot resolve the folder")?;
+    let of = format!(
+        "snapshot {} of {} into {}",
+        chosen.snapshot.id.short(),
+        model::text::moment(chosen.snapshot.at),
+        folder.display()
+    );
+    if arguments.dry_run {
+        output::print(
+            &(output::tame(&format!("Would restore {of}; nothing else changes.")) + "\n"),
+        )?;
+        return Ok(0);
+    }
+    let shown = Shown(BytesBar::new());
+    restore::into(order, chosen, &folder, &shown)?;
+    drop(shown);
+    output::print(&(output::tame(&format!("Restored {of}.")) + "\n"))?;
+    Ok(0)
+}
+
+fn place(address: &Address, arguments: &Restore) -> anyhow::Result<Place> {
+    let ground = Ground::open(address)?;
+    let service = ground.here(&arguments.service)?;
+    let target = drill::target(service, arguments.target.as_deref())?;
+    let Some(file) = &arguments.identity else { return Ok(ground.place(service, &target)?) };
+    let identity = std::fs::read_to_string(file)
+        .with_context(|| format!("cannot read `{}`", file.display()))?;
+    let (sealed, _) = ground.sealed(&service.name)?.with_context(|| {
+        format!(
+            "the plan has no sealed key of {}: secrets/backup-{}.age",
+            service.name, service.name
+        )
+    })?;
+    let password = keys::open(sealed.as_bytes(), &identity)?;
+    Ok(ground.place_with(service, &target, password)?)
+}
+
+fn kept(journal: &JournalV1) -> String {
+    match journal.kept().as_slice() {
+        [] => format!(
+            "Nothing was there before; `stead restore --forget-old {}` ends it.",
+            journal.service
+        ),
+        kept => format!(
+            "The state of before stays in {} until `stead restore --forget-old {}`; \
+             `stead restore --undo {}` puts it back.",
+            kept.join(", "),
+            journal.service,
+            journal.service
+        ),
+    }
+}
+
+/// Asks on the terminal; without one, only `--yes` agrees.
+fn agreed(arguments: &Restore, question: &str) -> anyhow::Result<bool> {
+    if arguments.yes {
+        return Ok(true);
+    }
+    if !stdin().is_terminal() {
+        bail!("nobody is there to be asked: say --yes if it shall be so");
+    }
+    output::say(&format!("{question} [y/N]"));
+    let mut answer = String::new();
+    stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+struct Shown(BytesBar);
+
+impl Told for Shown {
+    fn begun(&self, step: model::backup::drill::Step) {
+        self.0.step(step.name());
+    }
+
+    fn ended(&self, step: &StepV1) {
+        let time = milliseconds(step.milliseconds);
+        let line = format!("{:10} {time:>9}  {}", step.step.name(), step.evidence);
+        self.0.say(&output::tame(&line));
+    }
+
+    fn bytes(&self, done: u64, total: Option<u64>) {
+        self.0.bytes(done, total);
+    }
+}
