@@ -117,9 +117,14 @@ fn every_guide_is_run() {
     guides.sort();
     assert_eq!(
         guides,
-        ["first-look.md", "first-package.md", "workshop-without-internet.md"],
+        ["first-backup.md", "first-look.md", "first-package.md", "workshop-without-internet.md"],
         "add a test for a new guide"
     );
+}
+
+#[test]
+fn lab_the_first_backup_says_the_truth() -> anyhow::Result<()> {
+    run("docs/guides/first-backup.md")
 }
 
 #[test]
