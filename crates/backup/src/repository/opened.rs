@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use bytesize::ByteSize;
 use rustic_core::repofile::MasterKey;
 use rustic_core::{
     ConfigOptions, Credentials, KeyOptions, OpenStatus, Repository, RepositoryBackends,
@@ -26,6 +27,14 @@ pub struct Opened {
     key: MasterKey,
 }
 
+/// The size of packs, in MiB: a restore holds twenty of them in memory at once, and a small
+/// machine has to bear that.
+const PACK: u64 = 8;
+
+fn packs() -> ConfigOptions {
+    ConfigOptions::default().set_datapack_size(ByteSize::mib(PACK)).set_datapack_growfactor(0_u32)
+}
+
 impl Opened {
     pub fn found(store: Arc<dyn Store>, password: &Password) -> Result<Self, Error> {
         let (gate, relay) = gates(&store, Rights::Append);
@@ -43,9 +52,7 @@ impl Opened {
         store.write(Kind::Key, &name, &[content])?;
         let credentials = Credentials::Masterkey(key);
         let made = engine(&gate, &relay)
-            .and_then(|engine| {
-                engine.init(&credentials, &KeyOptions::default(), &ConfigOptions::default())
-            })
+            .and_then(|engine| engine.init(&credentials, &KeyOptions::default(), &packs()))
             .map_err(|error| explain(&gate, "make the repository", &error))?;
         Ok(Self { key: made.key(), store, gate, relay })
     }
