@@ -101,7 +101,7 @@ impl Opened {
             Err(panic) => Err(self.gate.take_failure().unwrap_or_else(|| Error::Engine {
                 what,
                 place: self.store.place(),
-                reason: one_line(&panic),
+                reason: reason(&panic),
             })),
         }
     }
@@ -124,10 +124,37 @@ fn explain(gate: &Gate, what: &'static str, error: &RusticError) -> Error {
     gate.take_failure().unwrap_or_else(|| Error::Engine {
         what,
         place: rustic_core::ReadBackend::location(gate),
-        reason: one_line(error.display_log().trim_start_matches("Error: ")),
+        reason: reason(error.display_log().trim_start_matches("Error: ")),
     })
+}
+
+/// What the engine said, for people. It says what is damaged by saying what did not decrypt, and in
+/// a restore it panics with the debug form of its own error.
+fn reason(text: &str) -> String {
+    let is_damage = ["kind: Cryptography", "cryptographic operations", "MAC check failed"];
+    if !is_damage.iter().any(|word| text.contains(word)) {
+        return one_line(text);
+    }
+    "what was read does not decrypt: it is not what was written; `stead backup check --all` names \
+     all that is damaged"
+        .to_owned()
 }
 
 fn one_line(text: &str) -> String {
     model::text::printable(&text.split_whitespace().collect::<Vec<_>>().join(" "), 2000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_is_told_in_words_and_the_rest_in_one_line() {
+        let panic = "called `Result::unwrap()` on an `Err` value: RusticError { kind: Cryptography, \
+                     guidance: \"Data decryption failed, MAC check failed.\" }";
+        let told = reason(panic);
+        assert!(told.starts_with("what was read does not decrypt"), "{told}");
+        assert!(!told.contains("RusticError"), "{told}");
+        assert_eq!(reason("no\n  room"), "no room");
+    }
 }

@@ -54,6 +54,7 @@ fn a_flipped_bit_in_a_pack_is_named() {
     let id = repository.snapshots().expect("as set up")[0].id.clone();
     let error = repository.restore(&id, &place.folder.path().join("into"), &Silent).unwrap_err();
     assert!(matches!(error, Error::Engine { .. } | Error::Restore { .. }), "{error}");
+    assert!(!error.to_string().contains("RusticError"), "{error}");
 }
 
 #[test]
