@@ -6,6 +6,7 @@ mod cli;
 mod lab_backup;
 mod lab_build;
 mod lab_cookbook;
+mod lab_drill;
 mod lab_files;
 mod lab_guides;
 mod lab_healthy;
