@@ -198,7 +198,10 @@ fn of_before(arguments: &Restore) -> anyhow::Result<u8> {
             restore::undo(&mut journal)?;
             format!("{service} has its old state again.")
         }
-        false => format!("Gone: {}.", restore::forget(&mut journal)?.join(", ")),
+        false => match restore::forget(&mut journal)?.as_slice() {
+            [] => format!("{service} had no old state to forget."),
+            gone => format!("Gone: {}.", gone.join(", ")),
+        },
     };
     match arguments.json.json {
         true => output::json(&journal)?,
