@@ -29,3 +29,4 @@ pub mod sqlite;
 pub mod staging;
 pub mod target;
 mod user;
+pub mod whole;

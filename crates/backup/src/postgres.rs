@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use model::backup::manifest::DatabaseV1;
 
-use crate::dumped::{Dumped, FILE, GLOBALS};
+use crate::dumped::{self, Dumped, FILE, GLOBALS};
 use crate::postgres::cluster::Cluster;
 use crate::postgres::connection::{Connection, text};
 use crate::postgres::tool::Tool;
@@ -141,17 +141,10 @@ pub fn restore(
     cluster: &Cluster,
     name: &str,
 ) -> Result<(), Refusal> {
-    let path = folder.join(FILE);
-    let other = |fault: String| Refusal::OtherDump { path: path.clone(), fault };
-    let (sum, bytes) = digest::of(&path)?;
-    if bytes != was.dump_bytes {
-        return Err(other(format!("it has {bytes} of {} bytes", was.dump_bytes)));
-    }
-    if sum != was.dump_sum {
-        return Err(other(format!("its sum is {sum}, was {}", was.dump_sum)));
-    }
+    let path = dumped::recognised(folder, was)?;
     let Some(made) = &was.made else {
-        return Err(other("the manifest does not say how the database was made".to_owned()));
+        let fault = "the manifest does not say how the database was made".to_owned();
+        return Err(Refusal::OtherDump { path, fault });
     };
     let connection = Connection::open(cluster, "postgres")?;
     if tally::exists(&connection, name)? {

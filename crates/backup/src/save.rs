@@ -4,8 +4,8 @@
 //! out when a backup is due, and what is dropped afterwards.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -25,7 +25,7 @@ use crate::repository::{Repository, Take};
 use crate::rest::Rest;
 use crate::snapshot::{Depth, Saved};
 use crate::staging::{self, Staging};
-use crate::{database, manifest};
+use crate::{database, manifest, whole};
 
 /// How many of 100 packs are fetched and decrypted to prove that they can be.
 const SAMPLE: u8 = 1;
@@ -277,15 +277,10 @@ fn read_back(
 
 /// Leaves the evidence, by rename: it is there as a whole or not at all.
 fn testify(evidence: &EvidenceV1, folder: &Path) -> Result<(), Refusal> {
-    let name = format!("{}@{}.json", evidence.service, evidence.target);
-    let (path, new) = (folder.join(&name), folder.join(format!(".{name}.new")));
-    let written = fs::create_dir_all(folder).and_then(|()| {
-        let mut file = File::create(&new)?;
-        file.write_all(&serde_json::to_vec_pretty(evidence)?)?;
-        file.sync_all()?;
-        fs::rename(&new, &path)?;
-        File::open(folder)?.sync_all()
-    });
+    let path = folder.join(format!("{}@{}.json", evidence.service, evidence.target));
+    let written = serde_json::to_vec_pretty(evidence)
+        .map_err(io::Error::from)
+        .and_then(|text| whole::replace(&path, &text, 0o644));
     written.map_err(|source| Refusal::Local { what: "write", path, source })
 }
 

@@ -16,7 +16,7 @@ use std::path::Path;
 use model::backup::manifest::DatabaseV1;
 
 use crate::digest;
-use crate::dumped::{Dumped, FILE};
+use crate::dumped::{self, Dumped, FILE};
 use crate::refusal::Refusal;
 use crate::sqlite::session::Session;
 
@@ -55,15 +55,7 @@ pub fn count(database: &Path, key: i64) -> Result<DatabaseV1, Refusal> {
 
 /// Brings the dump in the folder back as a new file; `was` is its manifest.
 pub fn restore(was: &DatabaseV1, folder: &Path, to: &Path) -> Result<(), Refusal> {
-    let path = folder.join(FILE);
-    let other = |fault: String| Refusal::OtherDump { path: path.clone(), fault };
-    let (sum, bytes) = digest::of(&path)?;
-    if bytes != was.dump_bytes {
-        return Err(other(format!("it has {bytes} of {} bytes", was.dump_bytes)));
-    }
-    if sum != was.dump_sum {
-        return Err(other(format!("its sum is {sum}, was {}", was.dump_sum)));
-    }
+    let path = dumped::recognised(folder, was)?;
     let copied = File::create_new(to).and_then(|mut new| {
         std::io::copy(&mut File::open(&path)?, &mut new)?;
         new.sync_all()

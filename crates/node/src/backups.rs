@@ -4,12 +4,13 @@
 //! afterwards: its evidence alone.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use backup::progress::Progress;
 use backup::save::{self, Destination, Places};
+use backup::whole;
 use jiff::Timestamp;
 use model::backup::attempt::{self, FailureV1};
 use model::backup::due::{Due, Past, due};
@@ -166,10 +167,5 @@ pub fn failure(service: &str, target: &str) -> Option<FailureV1> {
 }
 
 fn keep(path: &Path, failure: &FailureV1) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(folder)?;
-    let mut staged = tempfile::NamedTempFile::new_in(folder)?;
-    staged.write_all(&serde_json::to_vec(failure)?)?;
-    staged.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    whole::replace(path, &serde_json::to_vec(failure)?, 0o644)
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
+use backup::progress::Progress;
 use clap::Args;
 use host::drill::course::Told;
 use host::drill::{Order, store};
@@ -196,7 +197,7 @@ impl Shown {
 
 impl Told for Shown {
     fn begun(&self, step: Step) {
-        self.bar.step(step.name());
+        self.bar.begin(step.name());
     }
 
     fn ended(&self, step: &StepV1) {

@@ -3,8 +3,8 @@
 //! Leaves out all logic that a second client would need.
 
 mod address;
+mod ask;
 mod backup;
-mod backup_bar;
 mod bar;
 mod build;
 mod bytes_bar;

@@ -2,11 +2,11 @@
 //!
 //! Leaves out the renames, which are `host`'s.
 
-use std::io::{BufRead, IsTerminal, stdin};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use backup::keys;
+use backup::progress::Progress;
 use clap::Args;
 use host::drill::course::Told;
 use host::restore::journal::{self, JournalV1, Phase};
@@ -17,6 +17,7 @@ use model::text::milliseconds;
 use node::ground::{Ground, Place};
 use node::home::Address;
 
+use crate::ask::agreed;
 use crate::bytes_bar::BytesBar;
 use crate::flags::Json;
 use crate::{drill, output};
@@ -138,7 +139,7 @@ fn act(address: &Address, arguments: &Restore) -> anyhow::Result<u8> {
     if !price.fits() {
         bail!("there is no room for it");
     }
-    if !agreed(arguments, "Restore it?")? {
+    if !(arguments.yes || agreed("Restore it?")?) {
         output::say("Nothing was changed.");
         return Ok(1);
     }
@@ -189,7 +190,7 @@ fn of_before(arguments: &Restore) -> anyhow::Result<u8> {
         true => "Put it back, and throw the restored state away?",
         false => "Throw it away?",
     };
-    if !agreed(arguments, question)? {
+    if !(arguments.yes || agreed(question)?) {
         output::say("Nothing was changed.");
         return Ok(1);
     }
@@ -269,25 +270,11 @@ fn kept(journal: &JournalV1) -> String {
     }
 }
 
-/// Asks on the terminal; without one, only `--yes` agrees.
-fn agreed(arguments: &Restore, question: &str) -> anyhow::Result<bool> {
-    if arguments.yes {
-        return Ok(true);
-    }
-    if !stdin().is_terminal() {
-        bail!("nobody is there to be asked: say --yes if it shall be so");
-    }
-    output::say(&format!("{question} [y/N]"));
-    let mut answer = String::new();
-    stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-}
-
 struct Shown(BytesBar);
 
 impl Told for Shown {
     fn begun(&self, step: model::backup::drill::Step) {
-        self.0.step(step.name());
+        self.0.begin(step.name());
     }
 
     fn ended(&self, step: &StepV1) {

@@ -2,11 +2,11 @@
 //!
 //! Leaves out who reads it.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
+use backup::whole;
 use model::backup::drill::{DrillV1, DrillsV1, FOLDER};
 
 use crate::error::Error;
@@ -35,33 +35,13 @@ fn read(path: &Path) -> Result<Option<DrillsV1>, Error> {
 fn keep_in(folder: &Path, drill: &DrillV1) -> Result<DrillsV1, Error> {
     let path = folder.join(format!("{}.json", drill.service));
     let failed = |source| Error::File { what: "write", path: path.clone(), source };
-    fs::DirBuilder::new().recursive(true).mode(0o755).create(folder).map_err(failed)?;
     // A damaged file of before is no reason to lose what was shown now.
     let before = read(&path).ok().flatten();
     let drills = DrillsV1::with(before, drill.clone());
-    let mut text = serde_json::to_vec_pretty(&drills)
-        .map_err(|error| failed(std::io::Error::new(ErrorKind::InvalidData, error)))?;
+    let mut text = serde_json::to_vec_pretty(&drills).map_err(|error| failed(error.into()))?;
     text.push(b'\n');
-    replace(&path, &text, 0o644)?;
+    whole::replace(&path, &text, 0o644).map_err(failed)?;
     Ok(drills)
-}
-
-/// Writes a file beside, waits until it is on the disk, and renames it into its place.
-pub(crate) fn replace(path: &Path, text: &[u8], mode: u32) -> Result<(), Error> {
-    let failed = |source| Error::File { what: "write", path: path.to_owned(), source };
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let new = folder.join(format!(".{name}.new"));
-    let mut file = File::options()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(mode)
-        .open(&new)
-        .map_err(failed)?;
-    file.write_all(text).and_then(|()| file.sync_all()).map_err(failed)?;
-    fs::rename(&new, path).map_err(failed)?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use backup::whole;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::drill::store::replace;
 use crate::error::Error;
 
 /// Where the journals lie, one for each service.
@@ -85,11 +85,8 @@ impl JournalV1 {
         self.phase = phase;
         let path = path(&self.service);
         let failed = |reason: String| Error::Journal { path: path.clone(), reason };
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|error| failed(error.to_string()))?;
-        }
         let text = serde_json::to_vec_pretty(self).map_err(|error| failed(error.to_string()))?;
-        replace(&path, &text, 0o600)
+        whole::replace(&path, &text, 0o600).map_err(|error| failed(error.to_string()))
     }
 
     /// Removes it.

@@ -43,7 +43,10 @@ impl Display for Price {
         for name in &self.stays {
             writeln!(to, "  keeps  {name}")?;
         }
-        write!(to, "  until  `stead restore --forget-old {}`", self.service)
+        match self.stays.is_empty() {
+            true => write!(to, "  keeps  nothing: nothing is there now"),
+            false => write!(to, "  until  `stead restore --forget-old {}`", self.service),
+        }
     }
 }
 
@@ -73,5 +76,7 @@ mod tests {
              until  `stead restore --forget-old chat`"
         );
         assert!(price("2026-11-20T19:00:00Z").to_string().contains("the clocks disagree"));
+        let bare = Price { stays: Vec::new(), ..price("2026-11-20T20:19:00Z") };
+        assert!(bare.to_string().ends_with("  keeps  nothing: nothing is there now"));
     }
 }

@@ -8,7 +8,7 @@ use node::home::Address;
 use serde::Serialize;
 
 use crate::backup::opened::Where;
-use crate::backup_bar::BackupBar;
+use crate::bytes_bar::BytesBar;
 use crate::flags::Json;
 use crate::output;
 
@@ -61,7 +61,7 @@ pub fn check(address: &Address, arguments: &Check) -> anyhow::Result<u8> {
     };
     let mut all = Vec::new();
     for place in arguments.at.places(&ground, &arguments.services)? {
-        let bar = BackupBar::new();
+        let bar = BytesBar::new();
         let found = Repository::open(&place.reach()).and_then(|one| one.check(depth, &bar));
         let (faults, error) = match found {
             Ok(faults) => (faults, None),

@@ -10,7 +10,7 @@ use node::ground::{Ground, Place};
 use node::home::Address;
 use serde::Serialize;
 
-use crate::backup_bar::BackupBar;
+use crate::bytes_bar::BytesBar;
 use crate::flags::Json;
 use crate::output;
 
@@ -62,7 +62,7 @@ pub fn now(address: &Address, arguments: &Now) -> anyhow::Result<u8> {
     crate::root::needed("read what is to be saved")?;
     let mut all = Vec::new();
     for errand in &errands {
-        let bar = BackupBar::new();
+        let bar = BytesBar::new();
         let ready = |place: &Place| if arguments.found { found(place) } else { Ok(()) };
         let ended = backups::save(&ground, errand, ready, &bar);
         drop(bar);

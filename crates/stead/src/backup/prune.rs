@@ -3,12 +3,12 @@
 //! Leaves out which ones go, which `model::backup::retention` decides.
 
 use std::fs;
-use std::io::{IsTerminal, Write, stderr, stdin};
 use std::path::{Path, PathBuf};
 
 use ::backup::repository::{Pruning, Repository};
 use ::backup::snapshot::{Snapshot, SnapshotId};
-use anyhow::{Context, bail};
+use ::backup::whole;
+use anyhow::Context;
 use clap::Args;
 use jiff::Timestamp;
 use model::backup::drill::{self, DrillsV1};
@@ -19,8 +19,9 @@ use node::ground::{Ground, Place};
 use node::home::Address;
 use serde::Serialize;
 
+use crate::ask::agreed;
 use crate::backup::opened::Where;
-use crate::backup_bar::BackupBar;
+use crate::bytes_bar::BytesBar;
 use crate::flags::Json;
 use crate::output;
 
@@ -144,11 +145,11 @@ fn one(arguments: &Prune, place: &Place) -> anyhow::Result<Came> {
         counted(count, "snapshot"),
         bytes(would.freed_bytes)
     );
-    if !arguments.yes && !asked(&question)? {
+    if !arguments.yes && !agreed(&question)? {
         output::say("Nothing was removed.");
         return Ok(came);
     }
-    let bar = BackupBar::new();
+    let bar = BytesBar::new();
     let pruned = pruning.prune(&dropped, &bar)?;
     drop(bar);
     (came.packs, came.freed_bytes, came.removed) = (pruned.packs, pruned.freed_bytes, true);
@@ -202,20 +203,8 @@ fn accepted(service: &str, target: &str) -> Option<Timestamp> {
 fn keep_accepted(service: &str, target: &str, until: Option<Timestamp>) -> anyhow::Result<()> {
     let Some(until) = until else { return Ok(()) };
     let path = consent_path(service, target);
-    fs::create_dir_all(CONSENT)
-        .and_then(|()| fs::write(&path, format!("{until}\n")))
+    whole::replace(&path, format!("{until}\n").as_bytes(), 0o644)
         .with_context(|| format!("cannot write `{}`", path.display()))
-}
-
-/// Asks on the terminal; without one nobody can say yes.
-fn asked(question: &str) -> anyhow::Result<bool> {
-    if !stdin().is_terminal() {
-        bail!("nobody can be asked here: `--yes` removes without asking, `--dry-run` only shows");
-    }
-    write!(stderr(), "{question} [y/N] ")?;
-    let mut answer = String::new();
-    stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 fn shown(service: &str, target: &str, plan: &Plan) -> String {

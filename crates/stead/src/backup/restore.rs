@@ -14,7 +14,7 @@ use node::home::Address;
 use serde::Serialize;
 
 use crate::backup::opened::{Where, Which, within};
-use crate::backup_bar::BackupBar;
+use crate::bytes_bar::BytesBar;
 use crate::flags::Json;
 use crate::output;
 
@@ -92,7 +92,7 @@ pub fn restore(address: &Address, arguments: &Restore) -> anyhow::Result<u8> {
     if !wanted.is_empty() {
         empty(&to)?;
     }
-    let bar = BackupBar::new();
+    let bar = BytesBar::new();
     let restored = repository.restore(&snapshot.id, &whole, &bar)?;
     drop(bar);
     for path in &wanted {
