@@ -87,6 +87,13 @@ impl Gate {
         RusticError::new(ErrorKind::Backend, text)
     }
 
+    /// A part of a pack, for a reader of our own.
+    pub(crate) fn part(&self, pack: &str, offset: u64, length: u64) -> Result<Bytes, Error> {
+        let part = self.store.read_part(Kind::Pack, pack, offset, length)?;
+        self.fetched.fetch_add(part.len() as u64, Ordering::Relaxed);
+        Ok(part)
+    }
+
     fn received(&self, result: Result<Bytes, Error>) -> RusticResult<Bytes> {
         let bytes = result.map_err(|error| self.failed(error))?;
         self.fetched.fetch_add(bytes.len() as u64, Ordering::Relaxed);

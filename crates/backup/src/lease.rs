@@ -17,7 +17,8 @@ use rustic_core::repofile::MasterKey;
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
-use crate::lease::lock::{Lock, Me, Seal};
+use crate::lease::lock::{Lock, Me};
+use crate::seal::Seal;
 use crate::target::store::{Kind, Store};
 
 /// How often a lock is written anew. restic does it as often.

@@ -23,6 +23,7 @@ pub mod refusal;
 pub mod repository;
 pub mod rest;
 pub mod save;
+pub mod seal;
 pub mod snapshot;
 pub mod source;
 pub mod sqlite;

@@ -1,14 +1,8 @@
-//! restic's lock: who, where, since when; and the seal that every file of a repository has.
+//! restic's lock: who, where, since when.
 //!
-//! Leaves out when one is in the way. Source: restic's public design document, "Locks" and "Keys,
-//! Encryption and MAC": IV of 16 bytes, AES-256-CTR, then Poly1305-AES over what was encrypted.
+//! Leaves out when one is in the way. Source: restic's public design document, "Locks".
 
-use std::fmt;
-
-use aes256ctr_poly1305aes::Aes256CtrPoly1305Aes;
-use aes256ctr_poly1305aes::aead::{AeadInPlace, generic_array::GenericArray};
 use jiff::{SignedDuration, Timestamp};
-use rustic_core::repofile::MasterKey;
 use rustix::process::{Pid, getgid, getuid, test_kill_process};
 use serde::{Deserialize, Serialize};
 
@@ -96,49 +90,6 @@ impl Lock {
     }
 }
 
-/// Seals and opens files of a repository.
-#[derive(Clone)]
-pub struct Seal(Vec<u8>);
-
-impl fmt::Debug for Seal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Seal(…)")
-    }
-}
-
-impl Seal {
-    pub fn new(key: &MasterKey) -> Self {
-        Self([&key.encrypt[..], &key.mac.k, &key.mac.r].concat())
-    }
-
-    fn cipher(&self) -> Aes256CtrPoly1305Aes {
-        Aes256CtrPoly1305Aes::new(GenericArray::from_slice(&self.0))
-    }
-
-    pub fn seal(&self, text: &[u8]) -> Result<Vec<u8>, getrandom::Error> {
-        let mut sealed = vec![0; 16];
-        getrandom::fill(&mut sealed)?;
-        let nonce = *GenericArray::from_slice(&sealed[..16]);
-        sealed.extend_from_slice(text);
-        let tag = self
-            .cipher()
-            .encrypt_in_place_detached(&nonce, &[], &mut sealed[16..])
-            .expect("a lock is shorter than what the cipher takes");
-        sealed.extend_from_slice(&tag);
-        Ok(sealed)
-    }
-
-    /// None if it was not sealed with this key, or changed since.
-    pub fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
-        let (nonce, rest) = sealed.split_at_checked(16)?;
-        let (text, tag) = rest.split_at_checked(rest.len().checked_sub(16)?)?;
-        let mut text = text.to_vec();
-        let (nonce, tag) = (GenericArray::from_slice(nonce), GenericArray::from_slice(tag));
-        self.cipher().decrypt_in_place_detached(nonce, &[], &mut text, tag).ok()?;
-        Some(text)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,17 +110,6 @@ mod tests {
         assert!(gone.is_stale(&me(), now));
         let elsewhere = Lock { hostname: "bramble".to_owned(), ..gone };
         assert!(!elsewhere.is_stale(&me(), now));
-    }
-
-    #[test]
-    fn a_sealed_text_opens_with_its_key_only_and_unchanged_only() {
-        let (seal, other) = (Seal::new(&MasterKey::new()), Seal::new(&MasterKey::new()));
-        let mut sealed = seal.seal(b"{}").unwrap();
-        assert_eq!(seal.open(&sealed).as_deref(), Some(b"{}".as_slice()));
-        assert_eq!(other.open(&sealed), None);
-        sealed[16] ^= 1;
-        assert_eq!(seal.open(&sealed), None);
-        assert_eq!(seal.open(b"short"), None);
     }
 
     #[test]

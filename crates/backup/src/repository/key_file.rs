@@ -9,8 +9,9 @@ use rustic_core::repofile::{KeyFile, MasterKey};
 use scrypt::Params;
 use sha2::{Digest, Sha256};
 
-use crate::lease::lock::{Me, Seal};
+use crate::lease::lock::Me;
 use crate::password::Password;
+use crate::seal::Seal;
 
 /// Two to this power is scrypt's N; with [`SIZE`], 32 MiB, as restic takes at least.
 const POWER: u8 = 15;

@@ -22,6 +22,18 @@ pub struct Relay {
     total: AtomicU64,
 }
 
+impl Relay {
+    /// Begins a step of so many bytes; 0 if nobody knows.
+    pub fn begin(&self, total: u64) {
+        self.done.store(0, Ordering::Relaxed);
+        self.total.store(total, Ordering::Relaxed);
+    }
+
+    pub fn add(&self, bytes: u64) {
+        self.done.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
 /// What the engine holds: it counts bytes here, and all else nowhere.
 #[derive(Clone, Debug)]
 pub struct Bars(pub Arc<Relay>);
@@ -36,8 +48,7 @@ impl ProgressBars for Bars {
     fn progress(&self, progress_type: ProgressType, _prefix: &str) -> Shown {
         let counts_bytes = matches!(progress_type, ProgressType::Bytes);
         if counts_bytes {
-            self.0.done.store(0, Ordering::Relaxed);
-            self.0.total.store(0, Ordering::Relaxed);
+            self.0.begin(0);
         }
         Shown::new(Meter { relay: self.0.clone(), counts_bytes })
     }
@@ -58,7 +69,7 @@ impl RusticProgress for Meter {
 
     fn inc(&self, bytes: u64) {
         if self.counts_bytes {
-            self.relay.done.fetch_add(bytes, Ordering::Relaxed);
+            self.relay.add(bytes);
         }
     }
 
@@ -72,8 +83,7 @@ pub fn watch<T: Send>(
     progress: &dyn Progress,
     work: impl FnOnce() -> T + Send,
 ) -> Result<T, String> {
-    relay.done.store(0, Ordering::Relaxed);
-    relay.total.store(0, Ordering::Relaxed);
+    relay.begin(0);
     let watcher = thread::current();
     thread::scope(|scope| {
         let worker = scope.spawn(move || {

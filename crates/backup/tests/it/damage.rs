@@ -53,8 +53,9 @@ fn a_flipped_bit_in_a_pack_is_named() {
     }
     let id = repository.snapshots().expect("as set up")[0].id.clone();
     let error = repository.restore(&id, &place.folder.path().join("into"), &Silent).unwrap_err();
-    assert!(matches!(error, Error::Engine { .. } | Error::Restore { .. }), "{error}");
-    assert!(!error.to_string().contains("RusticError"), "{error}");
+    let Error::Damaged { object, reason, .. } = &error else { panic!("{error}") };
+    assert_eq!(object, &format!("pack {}", name(&pack)));
+    assert!(reason.contains("does not decrypt"), "{error}");
 }
 
 #[test]

@@ -5,9 +5,10 @@ use std::thread;
 
 use backup::error::Error;
 use backup::lease::Lease;
-use backup::lease::lock::{Lock, Me, Seal};
+use backup::lease::lock::{Lock, Me};
 use backup::progress::Silent;
 use backup::repository::Repository;
+use backup::seal::Seal;
 use backup::target;
 use jiff::{SignedDuration, Timestamp};
 use rustic_core::repofile::MasterKey;

@@ -70,6 +70,29 @@ fn stead_restores_all_that_it_saved() {
 }
 
 #[test]
+fn a_tree_that_is_restored_in_several_portions_is_whole() {
+    let place = Place::new();
+    let deep = place.data().join("z/deep");
+    fs::create_dir_all(&deep).expect("as set up");
+    for number in 0..4500_u32 {
+        let folder = place.data().join(format!("{:02}", number / 500));
+        fs::create_dir_all(&folder).expect("as set up");
+        // Every third is the same as another.
+        fs::write(folder.join(number.to_string()), (number % 3000).to_le_bytes())
+            .expect("as set up");
+    }
+    fs::hard_link(place.data().join("00/0"), deep.join("linked")).expect("as set up");
+    fs::write(deep.join("large"), noise(20 << 20, 9)).expect("as set up");
+    let repository = place.found();
+    let saved = place.save(&repository);
+    let into = place.folder.path().join("restored");
+    let restored = repository.restore(&saved.id, &into, &Silent).expect("as set up");
+    assert_eq!(restored.faults, Vec::<String>::new());
+    assert_eq!((restored.files, restored.bytes), (saved.files, saved.bytes));
+    assert_eq!(tree::seen(&below(&into, &place.data())), tree::seen(&place.data()));
+}
+
+#[test]
 fn stead_lists_checks_and_restores_what_restic_wrote() {
     let place = Place::new();
     tree::grow(&place.data());
