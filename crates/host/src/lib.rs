@@ -15,6 +15,7 @@ mod memory;
 mod network;
 pub mod observer;
 mod packages;
+mod patience;
 mod postgres;
 pub mod probe;
 pub mod restore;

@@ -25,18 +25,27 @@ pub async fn ask(question: &Question) -> Answer {
     asked(question, &Way::here()).await
 }
 
-/// Asks one question inside a machine whose process 1 this host knows by that number.
-///
-/// Blocks; must not be called from within a runtime.
+/// Asks one question of this machine. Blocks.
+pub fn ask_here(question: &Question) -> Answer {
+    apart(question, None)
+}
+
+/// Asks one question inside a machine whose process 1 this host knows by that number. Blocks.
 pub fn ask_inside(question: &Question, leader: i32) -> Answer {
+    apart(question, Some(leader))
+}
+
+/// On a thread of its own, which may enter another network and never comes back, and whose
+/// runtime is not the caller's.
+fn apart(question: &Question, leader: Option<i32>) -> Answer {
     let question = question.clone();
     let asking = std::thread::Builder::new().name("stead-probe".to_owned()).spawn(move || {
-        // Of this thread and those that it starts; it never comes back.
-        if let Err(reason) = way::enter_network(leader) {
+        if let Some(Err(reason)) = leader.map(way::enter_network) {
             return Answer::Unasked(reason);
         }
+        let way = leader.map_or_else(Way::here, Way::inside);
         match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime.block_on(asked(&question, &Way::inside(leader))),
+            Ok(runtime) => runtime.block_on(asked(&question, &way)),
             Err(error) => Answer::Unasked(format!("cannot ask: {error}")),
         }
     });

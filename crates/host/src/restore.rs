@@ -16,10 +16,11 @@ use backup::reach::Reach;
 use backup::repository::Repository;
 use backup::snapshot::Snapshot;
 use jiff::Timestamp;
-use model::backup::drill::Step;
+use model::backup::drill::{Step, StepV1};
 use model::backup::manifest::ManifestV1;
 use model::backup::price::Price;
 use model::backup::scope::Scope;
+use model::recipe::question::Question;
 
 use crate::drill::command;
 use crate::drill::course::{Course, Told, Trouble};
@@ -27,6 +28,7 @@ use crate::drill::data::{self, Fetched};
 use crate::drill::layers::below;
 use crate::error::Error;
 use crate::restore::journal::{JournalV1, Phase, Renamed, Swap};
+use crate::{patience, probe};
 
 const UNIT: Duration = Duration::from_secs(300);
 /// Copying between file systems may take long.
@@ -121,6 +123,16 @@ pub fn in_place(order: &Order<'_>, chosen: &Chosen, told: &dyn Told) -> Result<J
     journal.enter(Phase::Swapping)?;
     go_on(&mut journal)?;
     Ok(journal)
+}
+
+/// Asks the started service whether it works; each question until it had its time.
+pub fn works(questions: &[Question], told: &dyn Told) -> StepV1 {
+    let mut course = Course::new(told);
+    course.always(Step::Checks, || {
+        let asked = patience::until_well(questions, probe::ask_here, || told.is_cancelled());
+        asked.map(|names| ((), names))
+    });
+    course.steps.remove(0)
 }
 
 /// Ends what a killed restore has begun; gives how far it was, or nothing if there is nothing.

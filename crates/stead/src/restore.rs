@@ -12,22 +12,28 @@ use host::drill::course::Told;
 use host::restore::journal::{self, JournalV1, Phase};
 use host::restore::{self, Order, Which};
 use jiff::Timestamp;
-use model::backup::drill::StepV1;
+use model::backup::drill::{Ended, StepV1};
+use model::recipe::question::{Question, questions};
+use model::recipe::template;
 use model::text::milliseconds;
 use node::ground::{Ground, Place};
 use node::home::Address;
+use serde::Serialize;
 
 use crate::ask::agreed;
 use crate::bytes_bar::BytesBar;
 use crate::flags::Json;
 use crate::{drill, output};
 
+/// The data is back, and the service does not do what it should.
+const UNWELL: u8 = 3;
+
 /// Bring a service's data back from a backup.
 ///
 /// The data comes into a new place and is compared with what was saved; only then is the service
-/// stopped, old and new are swapped by renames, and it is started again. What it costs is named
-/// first and asked. The old state stays beside until you let it go. A restore that was killed is
-/// ended by the next run, forwards or backwards. Needs root.
+/// stopped, old and new are swapped by renames, it is started again and asked its recipe's checks.
+/// What it costs is named first and asked. The old state stays beside until you let it go. A restore that was killed is
+/// ended by the next run, forwards or backwards. Needs root. Exits 3 if the service does not work.
 #[derive(Debug, Args)]
 #[command(
     name = "restore",
@@ -109,7 +115,9 @@ fn act(address: &Address, arguments: &Restore) -> anyhow::Result<u8> {
     if arguments.forget_old || arguments.undo {
         return of_before(arguments);
     }
-    let place = place(address, arguments)?;
+    let ground = Ground::open(address)?;
+    let questions = asked(&ground, service)?;
+    let place = place(&ground, arguments)?;
     let reach = place.reach();
     let order = Order { scope: &place.scope, reach: &reach, target: &place.name };
     let which = match (&arguments.snapshot, arguments.at) {
@@ -145,12 +153,32 @@ fn act(address: &Address, arguments: &Restore) -> anyhow::Result<u8> {
     }
     let shown = Shown(BytesBar::new());
     let journal = restore::in_place(&order, &chosen, &shown)?;
+    let works = (!questions.is_empty()).then(|| restore::works(&questions, &shown));
     drop(shown);
+    let bad = works.as_ref().filter(|works| works.ended != Ended::Done);
+    let said = match bad {
+        None => format!("Restored {service}. {}", kept(&journal)),
+        Some(bad) => format!(
+            "Restored {service}, but it does not do what it should: {}. {}",
+            bad.evidence,
+            kept(&journal)
+        ),
+    };
+    let code = if bad.is_some() { UNWELL } else { 0 };
     match arguments.json.json {
-        true => output::json(&journal)?,
-        false => output::print(&format!("Restored {service}. {}\n", kept(&journal)))?,
+        true => output::json(&Restored { journal, works })?,
+        false => output::print(&(output::tame(&said) + "\n"))?,
     }
-    Ok(0)
+    Ok(code)
+}
+
+/// What `--json` shows of a restore.
+#[derive(Serialize)]
+struct Restored {
+    #[serde(flatten)]
+    journal: JournalV1,
+    /// What the service answered to its recipe's checks; none if there are none.
+    works: Option<StepV1>,
 }
 
 /// Ends what a killed restore has begun.
@@ -237,8 +265,16 @@ fn beside(
     Ok(0)
 }
 
-fn place(address: &Address, arguments: &Restore) -> anyhow::Result<Place> {
-    let ground = Ground::open(address)?;
+/// All that the recipe asks of its service, filled in.
+fn asked(ground: &Ground, service: &str) -> anyhow::Result<Vec<Question>> {
+    let service = ground.here(service)?;
+    let render = |text: &str| {
+        template::render(text, &service.recipe, &service.values).map_err(|error| error.to_string())
+    };
+    Ok(questions(&service.recipe, render)?)
+}
+
+fn place(ground: &Ground, arguments: &Restore) -> anyhow::Result<Place> {
     let service = ground.here(&arguments.service)?;
     let target = drill::target(service, arguments.target.as_deref())?;
     let Some(file) = &arguments.identity else { return Ok(ground.place(service, &target)?) };

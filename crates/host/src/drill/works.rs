@@ -2,26 +2,19 @@
 //!
 //! Leaves out what was restored before.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use jiff::Timestamp;
-use model::recipe::question::{Answer, Question, judge};
+use model::recipe::question::Question;
 use model::text::{counted, printable};
-use model::verdict::Verdict;
 
 use crate::drill::command::Left;
 use crate::drill::course::Trouble;
 use crate::drill::sealed::Sealed;
-use crate::probe;
+use crate::{patience, probe};
 
 /// The longest that a command of a recipe may take.
 const COMMAND: Duration = Duration::from_secs(600);
 const START: Duration = Duration::from_secs(300);
-/// How long a started service may take until it answers at all.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// How long it may answer otherwise than it should, once it answers.
-const SETTLE: Duration = Duration::from_secs(15);
 
 /// Runs the recipe's commands that cut the copy off from others.
 pub(crate) fn prepare(machine: &Sealed, commands: &[String]) -> Result<((), String), Trouble> {
@@ -76,37 +69,14 @@ fn why(machine: &Sealed, unit: &str, left: &Left) -> String {
     }
 }
 
-/// Asks the recipe's checks; one that fails is asked again until the service had its time.
+/// Asks the recipe's checks.
 pub(crate) fn ask(
     machine: &Sealed,
     questions: &[Question],
     is_cancelled: impl Fn() -> bool,
 ) -> Result<((), String), Trouble> {
-    let start = Instant::now();
-    for question in questions {
-        let begun = Instant::now();
-        loop {
-            let answer = probe::ask_inside(question, machine.leader());
-            let finding = judge(question, &answer, Timestamp::now());
-            if finding.verdict == Verdict::Pass {
-                break;
-            }
-            let silent = matches!(answer, Answer::Refused(_) | Answer::Unasked(_));
-            let late = match silent {
-                true => start.elapsed() > PATIENCE,
-                false => begun.elapsed() > SETTLE,
-            };
-            if late || is_cancelled() {
-                let told = format!("{}: {}", question.name, finding.evidence);
-                return Err(match finding.verdict {
-                    Verdict::Fail => Trouble::Bad(told),
-                    _ => Trouble::Barred(told),
-                });
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-    }
-    Ok(((), questions.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ")))
+    let asked = |question: &Question| probe::ask_inside(question, machine.leader());
+    patience::until_well(questions, asked, is_cancelled).map(|names| ((), names))
 }
 
 /// Runs the recipe's assertions; each has to exit with 0.

@@ -136,6 +136,14 @@ fn lab_a_restore_is_swapped_in_undone_and_rebuilt_from_nothing() -> Result<()> {
     machine.must("grep -q changed /etc/notes/notes.conf && systemctl is-active notes")?;
     machine.must("test -z \"$(ls -d /etc/notes.* /var/lib/notes.* 2>/dev/null)\"")?;
 
+    // What is back is as it was saved; that the service does not do what it should is said.
+    machine.must("sed -i s/20000/30000/ /root/our-stead/recipes/notes/recipe.toml")?;
+    let output = machine.sh("cd /root/our-stead && stead restore notes --yes 2>/dev/null")?;
+    ensure!(output.status.code() == Some(3), "{output:?}");
+    ensure!(output.stdout.contains("does not do what it should: answers"), "{output:?}");
+    machine.must("sed -i s/30000/20000/ /root/our-stead/recipes/notes/recipe.toml")?;
+    stead("restore notes --undo --yes")?;
+
     // Killed while the service stops, and one path is already moved: the next run finishes it.
     machine.must(
         "mkdir /run/systemd/system/notes.service.d && touch /root/hold && printf \
