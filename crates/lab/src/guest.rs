@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::cgroup::{self, Groups};
 use crate::command::{self, Input};
 use crate::place;
+use crate::spec::Bind;
 
 /// A boot takes a second or two; this is for a machine loaded with other work.
 const BOOT: Duration = Duration::from_secs(120);
@@ -41,7 +42,7 @@ pub(crate) struct Boot<'a> {
     pub namespace: &'a Path,
     pub unified: bool,
     pub memory: Option<u64>,
-    pub binds: &'a [(PathBuf, PathBuf)],
+    pub binds: &'a [Bind],
 }
 
 /// A booted machine.
@@ -122,8 +123,9 @@ fn start(boot: &Boot, groups: Option<&Groups>) -> Result<Child> {
     if let (Some(bytes), None) = (boot.memory, groups) {
         command.arg(format!("--property=MemoryMax={bytes}"));
     }
-    for (here, inside) in boot.binds {
-        command.arg(format!("--bind-ro={}:{}", here.display(), inside.display()));
+    for Bind { here, inside, writable } in boot.binds {
+        let how = if *writable { "bind" } else { "bind-ro" };
+        command.arg(format!("--{how}={}:{}", here.display(), inside.display()));
     }
     if boot.unified {
         command.env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1");

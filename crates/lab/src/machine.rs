@@ -18,7 +18,7 @@ use crate::image::{self, Image};
 use crate::network;
 use crate::place;
 use crate::shared::Shared;
-use crate::spec::Spec;
+use crate::spec::{Bind, Spec};
 
 /// How long a command inside may take unless the caller says otherwise.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -35,7 +35,7 @@ pub struct Machine {
     unified: bool,
     memory: Option<u64>,
     clock: Option<i64>,
-    binds: Vec<(PathBuf, PathBuf)>,
+    binds: Vec<Bind>,
     folder: PathBuf,
     root: PathBuf,
     namespace: PathBuf,

@@ -16,7 +16,14 @@ pub struct Spec {
     pub(crate) unified: bool,
     pub(crate) memory: Option<u64>,
     pub(crate) clock: Option<i64>,
-    pub(crate) binds: Vec<(PathBuf, PathBuf)>,
+    pub(crate) binds: Vec<Bind>,
+}
+
+/// Something of this machine that is shown inside.
+pub(crate) struct Bind {
+    pub here: PathBuf,
+    pub inside: PathBuf,
+    pub writable: bool,
 }
 
 impl Spec {
@@ -46,8 +53,17 @@ impl Spec {
     }
 
     /// Shows a file or folder of this machine inside, read-only.
-    pub fn bind_ro(mut self, here: impl AsRef<Path>, inside: impl AsRef<Path>) -> Self {
-        self.binds.push((here.as_ref().to_owned(), inside.as_ref().to_owned()));
+    pub fn bind_ro(self, here: impl AsRef<Path>, inside: impl AsRef<Path>) -> Self {
+        self.bound(here.as_ref(), inside.as_ref(), false)
+    }
+
+    /// Shows a folder of this machine inside, as a disk that several machines may be given in turn.
+    pub fn bind(self, here: impl AsRef<Path>, inside: impl AsRef<Path>) -> Self {
+        self.bound(here.as_ref(), inside.as_ref(), true)
+    }
+
+    fn bound(mut self, here: &Path, inside: &Path, writable: bool) -> Self {
+        self.binds.push(Bind { here: here.to_owned(), inside: inside.to_owned(), writable });
         self
     }
 
