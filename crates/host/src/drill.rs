@@ -9,7 +9,10 @@ pub mod course;
 pub(crate) mod data;
 mod hide;
 pub(crate) mod layers;
+pub mod machine;
 mod mounts;
+mod nspawn;
+mod private;
 mod scratch;
 mod sealed;
 pub mod store;
@@ -31,8 +34,9 @@ use model::recipe::question::Question;
 
 use crate::drill::course::{Course, Told, Trouble};
 use crate::drill::layers::below;
+use crate::drill::machine::{Plan, Root};
 use crate::drill::scratch::Scratch;
-use crate::drill::sealed::{Plan, Sealed};
+use crate::drill::sealed::Sealed;
 use crate::error::Error;
 
 /// Where PostgreSQL's servers have their data and their sockets.
@@ -55,6 +59,8 @@ pub struct Order<'a> {
     pub prepare: &'a [String],
     pub questions: &'a [Question],
     pub assertions: &'a [String],
+    /// The kind of sealed machine; the best that works here if missing.
+    pub root: Option<Root>,
     /// Whether the machine stays, for a look inside, if the drill does not pass.
     pub keep: bool,
 }
@@ -208,6 +214,7 @@ fn boot(
     }
     let plan = Plan {
         service: &order.scope.service,
+        root: order.root,
         units: &order.scope.units,
         gone: &paths,
         emptied: order.emptied,
@@ -219,7 +226,9 @@ fn boot(
     match machine.sealed() {
         Ok(_) => {
             let milliseconds = start.elapsed().as_millis();
-            Ok((machine, format!("booted in {milliseconds} ms, with `lo` and nothing else")))
+            let kind = machine.kind();
+            let told = format!("booted in {milliseconds} ms, with `lo` and nothing else; {kind}");
+            Ok((machine, told))
         }
         Err(error) => {
             machine.end();

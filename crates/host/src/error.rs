@@ -22,12 +22,12 @@ pub enum Error {
     StillMounted { path: PathBuf },
     #[error("only root can {what}")]
     NotRoot { what: &'static str },
-    #[error("this host has no systemd-nspawn")]
-    NoNspawn,
+    #[error("no sealed machine can be had on this host: {told}")]
+    NoMachine { told: String },
     #[error("the sealed machine did not boot: {told}")]
     NotBooted { told: String },
-    #[error("the sealed machine has a way out: {interfaces}")]
-    NotSealed { interfaces: String },
+    #[error("the sealed machine has a way out: {way}")]
+    NotSealed { way: String },
     #[error("cannot {what} `{path}`")]
     File { what: &'static str, path: PathBuf, source: io::Error },
     #[error("there is no system user `{user}`")]
@@ -48,7 +48,10 @@ impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::NoNspawn => "`apt-get install systemd-container`",
+            Self::NoMachine { .. } => {
+                "a drill needs one of them: `apt-get install systemd-container`, or a host that \
+                 lets root make namespaces and mounts"
+            }
             Self::NotRoot { .. } => "run it as root",
             Self::Busy { .. } => "wait until it is done",
             Self::NoPostgresql => "`apt-get install postgresql`, the version that was backed up",

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use backup::progress::Progress;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use host::drill::course::Told;
+use host::drill::machine;
 use host::drill::{Order, store};
 use model::backup::drill::{DrillV1, Ended, Outcome, Step, StepV1};
 use model::plan::service::Service;
@@ -32,7 +33,9 @@ const UNPROVED: u8 = 3;
 /// compared with what went in, the service is started, and the recipe's checks and assertions are
 /// asked. PASS: it restores. FAIL: the backup is bad. UNKNOWN: the drill itself could not run, so
 /// nothing is proved. The live service is not touched, and everything is taken away at the end.
-/// Needs root and systemd-container. Exits 3 unless it passes.
+/// Needs root. The machine is systemd-nspawn's where systemd-container is installed and works, else
+/// a private root: both boot a systemd of their own, but only nspawn also filters system calls.
+/// Exits 3 unless it passes.
 #[derive(Debug, Args)]
 #[command(
     name = "drill",
@@ -40,6 +43,7 @@ const UNPROVED: u8 = 3;
     stead drill chat                       the newest snapshot of its first target\n  \
     stead drill chat --target stick        from another one\n  \
     stead drill chat --snapshot 4f2c       one of `stead backup list chat`\n  \
+    stead drill chat --root private        without systemd-nspawn\n  \
     stead drill chat --keep                leave a machine that failed, to look inside\n  \
     stead drill chat --json | jq .outcome"
 )]
@@ -54,12 +58,34 @@ pub struct Drill {
     #[arg(long, value_name = "ID")]
     pub snapshot: Option<String>,
 
+    /// The kind of sealed machine [default: nspawn where it works, else private]
+    #[arg(long, value_name = "KIND")]
+    pub root: Option<Root>,
+
     /// Leave the machine for a look inside unless it passes; the next drill takes it away
     #[arg(long)]
     pub keep: bool,
 
     #[command(flatten)]
     pub json: Json,
+}
+
+/// How the machine is cut off from this host.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Root {
+    /// By systemd-nspawn, of the package systemd-container
+    Nspawn,
+    /// By namespaces of stead's own making: system calls are not filtered, all else is the same
+    Private,
+}
+
+impl Root {
+    fn kind(self) -> machine::Root {
+        match self {
+            Self::Nspawn => machine::Root::Nspawn,
+            Self::Private => machine::Root::Private,
+        }
+    }
 }
 
 pub fn run(address: &Address, arguments: &Drill) -> anyhow::Result<u8> {
@@ -133,6 +159,7 @@ impl Asked {
             prepare: &self.prepare,
             questions: &self.questions,
             assertions: &self.assertions,
+            root: said.root.map(Root::kind),
             keep: said.keep,
         };
         let handle = tokio::runtime::Handle::try_current();

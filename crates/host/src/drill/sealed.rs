@@ -4,26 +4,29 @@
 //! into it from the drill's folder. Leaves out what is done inside.
 
 use std::fs::{self, File};
-use std::os::unix::fs::{OpenOptionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use model::text::printable;
+use model::text::{printable, with_causes};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::drill::command::{self, Left};
 use crate::drill::hide;
 use crate::drill::layers::{Layers, below, make};
-use crate::drill::mounts;
+use crate::drill::machine::{Choice, Facts, Plan, Root, chosen};
 use crate::drill::scratch::{Scratch, children};
+use crate::drill::{mounts, nspawn, private};
 use crate::error::Error;
 
 /// A boot takes a second; this is for a host loaded with other work.
 const BOOT: Duration = Duration::from_secs(90);
 const LIMIT: Duration = Duration::from_secs(30);
+/// There is but one real-time clock, that of this host; and its disks are none of the copy's.
+const WITHOUT: &str = "--bounding-set=-sys_time,-mknod,-sys_rawio,-sys_module";
 /// Shown with its folders and without its files: a service writes there and makes no folder.
 const LOGS: &str = "/var/log";
 /// What the machine boots into: systemd's own early units and the bus, and nothing else.
@@ -31,31 +34,16 @@ const TARGET: &str = "stead-drill.target";
 const TARGET_TEXT: &str = "[Unit]\nDescription=A sealed copy of a service\n\
                            Requires=sysinit.target\nWants=dbus.socket\nAfter=sysinit.target\n";
 
-/// What a machine shall be.
-pub(crate) struct Plan<'a> {
-    pub service: &'a str,
-    /// Started inside later, so not masked.
-    pub units: &'a [String],
-    /// Paths that are not there inside.
-    pub gone: &'a [PathBuf],
-    /// Folders that are there and empty, besides those of [`hide`].
-    pub emptied: &'a [PathBuf],
-    /// Files of this host that are copied to a place inside.
-    pub copies: &'a [(PathBuf, PathBuf)],
-    /// What of this host's file system is at which place inside.
-    pub binds: &'a [(PathBuf, PathBuf)],
-    /// Whether it may outlive this process, for a look inside.
-    pub keep: bool,
-}
-
 /// A machine that runs.
 pub(crate) struct Sealed {
-    nspawn: Child,
+    choice: Choice,
+    /// The program that made it, and ends with it.
+    maker: Child,
     leader: Pid,
 }
 
 impl Sealed {
-    /// Boots it.
+    /// Boots it, in the best kind of root that works here.
     ///
     /// # Errors
     /// If this host cannot; nothing of the backup is to blame.
@@ -63,32 +51,22 @@ impl Sealed {
         if !rustix::process::geteuid().is_root() {
             return Err(Error::NotRoot { what: "run a sealed machine" });
         }
-        if !Path::new("/usr/bin/systemd-nspawn").exists() {
-            return Err(Error::NoNspawn);
-        }
+        let mut facts = Facts { nspawn: nspawn::barred(), private: private::barred() };
+        let none = |told| Error::NoMachine { told };
+        let mut choice = chosen(plan.root, &facts).map_err(none)?;
         let root = lay(scratch, plan)?;
-        let console = scratch.path("console");
-        let mut nspawn = start(&root, &console, plan)?;
-        let deadline = Instant::now() + BOOT;
-        let booted = leader(&mut nspawn, deadline).and_then(|leader| {
-            ready(leader, deadline)?;
-            Ok(leader)
-        });
-        match booted {
-            Ok(leader) => Ok(Self { nspawn, leader }),
-            Err(error) => {
-                end(&mut nspawn);
-                let said = fs::read(&console).unwrap_or_default();
-                let tail =
-                    String::from_utf8_lossy(&said[said.len().saturating_sub(600)..]).into_owned();
-                let told = format!(
-                    "{}; it said: {}",
-                    model::text::with_causes(&error),
-                    printable(&tail, 600)
-                );
-                Err(Error::NotBooted { told })
+        loop {
+            match booted(&root, &scratch.path("console"), &choice, plan) {
+                Ok((maker, leader)) => return Ok(Self { choice, maker, leader }),
+                Err(error) => facts.failed(choice.root, why(error)),
             }
+            choice = chosen(plan.root, &facts).map_err(none)?;
         }
+    }
+
+    /// What kind it is, and why, for people.
+    pub(crate) fn kind(&self) -> String {
+        self.choice.told()
     }
 
     /// A program inside, with a clean environment.
@@ -111,28 +89,79 @@ impl Sealed {
         self.leader.as_raw_pid()
     }
 
-    /// Looks at the interfaces that the machine has: `lo` alone lets no packet out.
+    /// Looks at the interfaces that the machine has: `lo` alone lets no packet out. It shares no
+    /// namespace and no `/run` with this host, so no socket of this host's is within its reach.
     ///
     /// Reads `/proc/PID/net/dev`, proc(5). Gives how many packets `lo` has carried.
     pub(crate) fn sealed(&self) -> Result<u64, Error> {
-        let path = PathBuf::from(format!("/proc/{}/net/dev", self.leader.as_raw_pid()));
-        let table = fs::read_to_string(&path).map_err(|source| Error::File {
-            what: "read",
-            path,
-            source,
-        })?;
+        let folder = PathBuf::from(format!("/proc/{}", self.leader.as_raw_pid()));
+        let failed = |path: &Path, source| Error::File { what: "read", path: path.into(), source };
+        for name in ["ns/net", "ns/mnt", "ns/pid", "ns/ipc", "ns/uts"] {
+            let (its, ours) = (folder.join(name), Path::new("/proc/self").join(name));
+            let its = fs::read_link(&its).map_err(|source| failed(&its, source))?;
+            if its == fs::read_link(&ours).map_err(|source| failed(&ours, source))? {
+                return Err(Error::NotSealed { way: format!("this host's {}", its.display()) });
+            }
+        }
+        let (its, ours) = (folder.join("root/run"), Path::new("/run"));
+        let device = |path: &Path| path.metadata().map(|found| (found.dev(), found.ino()));
+        let ours = device(ours).map_err(|source| failed(ours, source))?;
+        if device(&its).map_err(|source| failed(&its, source))? == ours {
+            return Err(Error::NotSealed { way: "this host's /run".to_owned() });
+        }
+        let path = folder.join("net/dev");
+        let table = fs::read_to_string(&path).map_err(|source| failed(&path, source))?;
         match carried(&table) {
             Ok(packets) => Ok(packets),
-            Err(others) => Err(Error::NotSealed { interfaces: printable(&others, 200) }),
+            Err(others) => Err(Error::NotSealed { way: printable(&others, 200) }),
         }
     }
 
     /// Ends every process of it at once.
     pub(crate) fn end(mut self) {
-        if matches!(self.nspawn.try_wait(), Ok(None)) {
+        if matches!(self.maker.try_wait(), Ok(None)) {
             let _gone = kill_process(self.leader, Signal::KILL);
         }
-        end(&mut self.nspawn);
+        end(&mut self.maker);
+    }
+}
+
+/// Boots a root that is laid out.
+fn booted(
+    root: &Path,
+    console: &Path,
+    choice: &Choice,
+    plan: &Plan<'_>,
+) -> Result<(Child, Pid), Error> {
+    let command = match choice.root {
+        Root::Nspawn => nspawn::command(root, TARGET, plan),
+        Root::Private => private::command(root, TARGET, plan),
+    };
+    // A second kind says only its own.
+    let _absent = fs::remove_file(console);
+    let mut maker = start(command, console)?;
+    let deadline = Instant::now() + BOOT;
+    let booted = leader(&mut maker, deadline).and_then(|leader| {
+        ready(leader, deadline)?;
+        Ok(leader)
+    });
+    match booted {
+        Ok(leader) => Ok((maker, leader)),
+        Err(error) => {
+            end(&mut maker);
+            let said = fs::read(console).unwrap_or_default();
+            let said = String::from_utf8_lossy(&said[said.len().saturating_sub(600)..]);
+            let said = printable(said.trim(), 600);
+            Err(Error::NotBooted { told: format!("{}; it said: {said}", why(error)) })
+        }
+    }
+}
+
+/// Why it did not boot, without saying again that it did not.
+fn why(error: Error) -> String {
+    match error {
+        Error::NotBooted { told } => told,
+        other => with_causes(&other),
     }
 }
 
@@ -210,35 +239,11 @@ fn furnish(root: &Path, plan: &Plan<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn start(root: &Path, console: &Path, plan: &Plan<'_>) -> Result<Child, Error> {
+fn start(mut command: Command, console: &Path) -> Result<Child, Error> {
     let opened = File::options().create(true).append(true).mode(0o600).open(console);
     let failed = |source| Error::File { what: "open", path: console.to_owned(), source };
     let console = opened.map_err(failed)?;
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let mut command = Command::new("setpriv");
-    if !plan.keep {
-        // It ends with the thread that started it, however that ends.
-        command.args(["--pdeathsig", "KILL"]);
-    }
     command
-        .args(["--", "systemd-nspawn", "--quiet", "--register=no", "--private-network"])
-        .args(["--settings=no", "--resolv-conf=off", "--timezone=off", "--link-journal=no"])
-        .arg("--kill-signal=SIGRTMIN+3")
-        .arg(format!("--machine=stead-drill-{}", plan.service))
-        .arg(format!("--hostname={host}"))
-        .arg(format!("--directory={}", root.display()));
-    // systemd gives the machine a scope of its own; where there is none, it stays in ours.
-    if !Path::new("/run/systemd/system").is_dir() {
-        command.arg("--keep-unit");
-    }
-    for (here, place) in plan.binds {
-        let escaped =
-            |path: &Path| path.to_string_lossy().replace('\\', "\\\\").replace(':', "\\:");
-        command.arg(format!("--bind={}:{}", escaped(here), escaped(place)));
-    }
-    command
-        .arg("--boot")
-        .arg(format!("systemd.unit={TARGET}"))
         .env_clear()
         .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         .stdin(Stdio::null())
@@ -246,13 +251,13 @@ fn start(root: &Path, console: &Path, plan: &Plan<'_>) -> Result<Child, Error> {
         .stderr(console)
         .process_group(0)
         .spawn()
-        .map_err(|source| Error::Run { program: "systemd-nspawn".to_owned(), source })
+        .map_err(|source| Error::Run { program: "setpriv".to_owned(), source })
 }
 
-/// Waits for nspawn's child that is process 1 of a new process namespace and runs systemd.
-fn leader(nspawn: &mut Child, deadline: Instant) -> Result<Pid, Error> {
-    let failed = |source| Error::Run { program: "systemd-nspawn".to_owned(), source };
-    let parent = i32::try_from(nspawn.id()).ok().and_then(Pid::from_raw);
+/// Waits for the maker's child that is process 1 of a new process namespace and runs systemd.
+fn leader(maker: &mut Child, deadline: Instant) -> Result<Pid, Error> {
+    let failed = |source| Error::Run { program: "setpriv".to_owned(), source };
+    let parent = i32::try_from(maker.id()).ok().and_then(Pid::from_raw);
     loop {
         for child in parent.map(children).unwrap_or_default() {
             let folder = PathBuf::from(format!("/proc/{}", child.as_raw_pid()));
@@ -264,8 +269,8 @@ fn leader(nspawn: &mut Child, deadline: Instant) -> Result<Pid, Error> {
                 return Ok(child);
             }
         }
-        if let Some(status) = nspawn.try_wait().map_err(failed)? {
-            return Err(Error::NotBooted { told: format!("systemd-nspawn ended, {status}") });
+        if let Some(status) = maker.try_wait().map_err(failed)? {
+            return Err(Error::NotBooted { told: format!("it ended, {status}") });
         }
         if Instant::now() > deadline {
             let told = format!("no process 1 after {} s", BOOT.as_secs());
@@ -300,8 +305,7 @@ fn ready(leader: Pid, deadline: Instant) -> Result<(), Error> {
 fn inside(leader: Pid, words: &[&str]) -> Command {
     let mut command = Command::new("setpriv");
     command
-        // There is but one real-time clock, that of this host.
-        .args(["--bounding-set=-sys_time", "nsenter"])
+        .args([WITHOUT, "nsenter"])
         .arg(format!("--target={}", leader.as_raw_pid()))
         .args(["--all", "--"])
         .args(words)
@@ -314,15 +318,15 @@ fn inside(leader: Pid, words: &[&str]) -> Command {
     command
 }
 
-fn end(nspawn: &mut Child) {
-    let parent = i32::try_from(nspawn.id()).ok().and_then(Pid::from_raw);
+fn end(maker: &mut Child) {
+    let parent = i32::try_from(maker.id()).ok().and_then(Pid::from_raw);
     let deadline = Instant::now() + LIMIT;
-    while matches!(nspawn.try_wait(), Ok(None)) {
+    while matches!(maker.try_wait(), Ok(None)) {
         for child in parent.map(children).unwrap_or_default() {
             let _gone = kill_process(child, Signal::KILL);
         }
         if Instant::now() > deadline {
-            let _gone = nspawn.kill();
+            let _gone = maker.kill();
         }
         thread::sleep(Duration::from_millis(5));
     }

@@ -7,6 +7,7 @@ mod lab_backup;
 mod lab_build;
 mod lab_cookbook;
 mod lab_drill;
+mod lab_drill_private;
 mod lab_files;
 mod lab_guides;
 mod lab_healthy;
