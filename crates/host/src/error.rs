@@ -49,8 +49,8 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoMachine { .. } => {
-                "a drill needs one of them: `apt-get install systemd-container`, or a host that \
-                 lets root make namespaces and mounts"
+                "`apt-get install systemd-container`, or drill on a host that lets root make \
+                 namespaces and mounts"
             }
             Self::NotRoot { .. } => "run it as root",
             Self::Busy { .. } => "wait until it is done",

@@ -10,7 +10,7 @@ use crate::drill::machine::Plan;
 /// Why it cannot be had here, as far as a look shows.
 pub(crate) fn barred() -> Option<String> {
     let there = Path::new("/usr/bin/systemd-nspawn").exists();
-    (!there).then(|| "not installed; `apt-get install systemd-container`".to_owned())
+    (!there).then(|| "not installed".to_owned())
 }
 
 /// The program that boots it into a target, and ends with it.

@@ -25,10 +25,9 @@ for name in null zero full random urandom tty; do
 	: >"dev/$name"
 	mount --bind "/dev/$name" "dev/$name"
 done
-mkdir dev/pts dev/shm dev/mqueue
+mkdir dev/pts dev/shm
 mount -t devpts -o newinstance,nosuid,noexec,ptmxmode=0666,mode=620,gid=5 devpts dev/pts
 mount -t tmpfs -o mode=1777,nosuid,nodev,size=20% stead-drill dev/shm
-mount -t mqueue -o nosuid,nodev,noexec mqueue dev/mqueue
 ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
 ln -s /proc/self/fd/0 dev/stdin
