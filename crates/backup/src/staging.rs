@@ -17,6 +17,14 @@ pub const FOLDER: &str = "/var/lib/stead/backup/staging";
 /// What must stay free beside the dump, in bytes: the service writes to the same disk.
 const SPARE: u64 = 64 << 20;
 
+/// Whether a backup of this service runs on this host.
+pub fn is_held(service: &str) -> bool {
+    let lock = File::open(Path::new(FOLDER).join(format!(".{service}.lock")));
+    lock.is_ok_and(|lock| {
+        flock(&lock, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
+    })
+}
+
 /// A service's folder, held; dropped, it is removed.
 #[derive(Debug)]
 pub struct Staging {

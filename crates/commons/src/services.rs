@@ -37,7 +37,7 @@ impl Services {
 
     /// As [`Services::of`], with `stead.toml` read already.
     pub fn within(plan: &PlanFolder, stead: &SteadPlan) -> Self {
-        let hosts = names(plan, "hosts");
+        let hosts = hosts(plan);
         let recipes = recipe_names(plan);
         let around = Around { hosts: &hosts, targets: &stead.targets, recipes: &recipes };
         let mut services = Self::default();
@@ -63,8 +63,16 @@ impl Services {
     /// Writes what they ask of this host into its plan.
     pub fn ask(&self, host: &mut HostPlan) {
         host.services = self.on(&host.name).filter_map(Service::expected).collect();
+        let others = self.all.iter().filter(|one| !one.is_on(&host.name));
+        let ours = others.filter(|one| one.is_drilled_by(&host.name));
+        host.drills = ours.filter_map(Service::expected).collect();
         host.unread = self.faults.iter().map(ToString::to_string).collect();
     }
+}
+
+/// The names of the plan's hosts, sorted.
+pub fn hosts(plan: &PlanFolder) -> Vec<String> {
+    names(plan, "hosts")
 }
 
 /// Reads `hosts/<name>.toml`, and what the plan's services ask of that host; `None` where there

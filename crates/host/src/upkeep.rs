@@ -25,7 +25,7 @@ pub(crate) async fn observe(plan: Option<&HostPlan>) -> Upkeep {
     Upkeep {
         maintenance: traces(flags).await,
         backups: traces(evidence).await,
-        services: services(&plan.services).await,
+        services: services(&[&plan.services[..], &plan.drills].concat()).await,
     }
 }
 

@@ -11,6 +11,7 @@ pub mod manifest;
 pub mod price;
 pub mod proof;
 pub mod retention;
+pub mod rota;
 pub mod scope;
 pub mod standing;
 pub mod target;

@@ -3,6 +3,7 @@
 //! Leaves out reading and writing the files: text comes in, values go out.
 
 pub mod draft;
+pub mod drill;
 pub mod error;
 pub mod host;
 pub mod member;

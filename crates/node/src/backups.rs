@@ -11,9 +11,10 @@ use std::process::{Command, Stdio};
 use backup::progress::Progress;
 use backup::save::{self, Destination, Places};
 use backup::whole;
+use host::restore::journal::{self, Phase};
 use jiff::Timestamp;
 use model::backup::attempt::{self, FailureV1};
-use model::backup::due::{Due, Past, due};
+use model::backup::due::{Due, Past, due, seed};
 use model::backup::evidence::{self, EvidenceV1};
 use model::text::with_causes;
 
@@ -41,6 +42,10 @@ pub fn next(ground: &Ground, now: Timestamp) -> Option<Errand> {
     let mut waiting: Vec<(Option<Timestamp>, Errand)> = Vec::new();
     for service in ground.services.on(&ground.host) {
         let Some(expected) = service.expected() else { continue };
+        // Half of the data would be of before, half of after.
+        if is_restored(&service.name) {
+            continue;
+        }
         let mut targets = Vec::new();
         let mut since = None;
         for target in expected.targets {
@@ -50,7 +55,7 @@ pub fn next(ground: &Ground, now: Timestamp) -> Option<Errand> {
                 last,
                 failure: failure.as_ref(),
                 period_hours: expected.period_hours,
-                seed: &seed(ground, &service.name, &target),
+                seed: &seed(ground.host.as_str(), &service.name, &target),
             };
             if due(&past, now) == Due::Now {
                 // What failed last goes behind what did not: it shall not hold the others up.
@@ -67,9 +72,14 @@ pub fn next(ground: &Ground, now: Timestamp) -> Option<Errand> {
     waiting.into_iter().next().map(|(_, errand)| errand)
 }
 
-/// What spreads this host's backups over the period.
-pub fn seed(ground: &Ground, service: &str, target: &str) -> String {
-    format!("{}/{service}@{target}", ground.host)
+/// Whether a restore of this service runs, or waits to be ended.
+pub(crate) fn is_restored(service: &str) -> bool {
+    match journal::of(service) {
+        Ok(Some(journal)) => journal.phase != Phase::Kept,
+        Ok(None) => false,
+        // Whatever it is, it is not over.
+        Err(_) => true,
+    }
 }
 
 /// Saves a service at these targets, and leaves behind how it went. `ready` is asked of each

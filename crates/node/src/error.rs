@@ -47,6 +47,12 @@ pub enum Error {
     Faulty { name: String, faults: Vec<String> },
     #[error("the service `{name}` does not run on {host}, but on {}", .hosts.join(", "))]
     Elsewhere { name: String, host: HostName, hosts: Vec<String> },
+    #[error("the plan has no host `{name}`")]
+    NoHost { name: String, near: Option<String>, known: Vec<String> },
+    #[error("the recipe `{recipe}` cannot be filled in: {told}")]
+    Recipe { recipe: String, told: String },
+    #[error(transparent)]
+    Remote(#[from] crate::remote::Error),
     #[error("the service `{service}` has no target `{target}`")]
     NoTarget { service: String, target: String, targets: Vec<String> },
     #[error("`{sealed}` and `{list}` do not belong together, so nobody can say who opens it")]
@@ -99,6 +105,12 @@ impl Error {
             Self::Elsewhere { hosts, .. } => {
                 hosts.first().map(|host| format!("run it there: `ssh {host} sudo stead …`"))
             }
+            Self::NoHost { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
+            Self::NoHost { name, known, .. } => Some(format!(
+                "it has {}; `stead up` on {name} adds hosts/{name}.toml",
+                known.join(", ")
+            )),
+            Self::Remote(error) => error.hint(),
             Self::NoTarget { service, targets, .. } if targets.is_empty() => {
                 Some(format!("name one in services/{service}.toml: `backups = [\"…\"]`"))
             }

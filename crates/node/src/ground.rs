@@ -4,6 +4,7 @@
 //! Leaves out the record, which none of them needs to read.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use backup::credentials;
 use backup::key_file;
@@ -117,6 +118,45 @@ impl Ground {
         Err(Error::Elsewhere { name: name.to_owned(), host: self.host.clone(), hosts })
     }
 
+    /// A service that this host may drill: its own, or one that the plan lets it drill.
+    ///
+    /// # Errors
+    /// As [`Ground::here`].
+    pub fn drilled_here(&self, name: &str) -> Result<&Service, Error> {
+        let service = self.service(name)?;
+        if service.is_drilled_by(&self.host) { Ok(service) } else { self.here(name) }
+    }
+
+    /// A host of the plan, as `ssh` takes it: its address, else its name.
+    ///
+    /// # Errors
+    /// If the plan has no such host, or its file is refused.
+    pub fn address(&self, host: &str) -> Result<(HostName, String), Error> {
+        let found = host.parse::<HostName>().ok();
+        let found = found.map(|name| self.plan.host(&name)).transpose()?.flatten();
+        let Some(found) = found else {
+            let known = services::hosts(&self.plan);
+            let near = nearest(host, known.iter().map(String::as_str)).map(str::to_owned);
+            return Err(Error::NoHost { name: host.to_owned(), near, known });
+        };
+        let address = found.address.unwrap_or_else(|| found.name.to_string());
+        Ok((found.name, address))
+    }
+
+    /// A target as this host reaches it: a folder of a service's own host is elsewhere one behind
+    /// `ssh`, unless the disk was carried here.
+    fn from_here(&self, service: &Service, target: &Target) -> Result<Target, Error> {
+        match (target, service.plan.hosts.first()) {
+            (Target::Folder { path }, Some(host))
+                if !service.is_on(&self.host) && !Path::new(path).join(&service.name).exists() =>
+            {
+                let (_, host) = self.address(host.as_str())?;
+                Ok(Target::Sftp { host, path: path.clone() })
+            }
+            _ => Ok(target.clone()),
+        }
+    }
+
     /// What a backup takes of a service on this host.
     ///
     /// # Errors
@@ -161,7 +201,7 @@ impl Ground {
             Target::S3 { .. } => Some(credentials::of_host(target)?),
             Target::Folder { .. } | Target::Sftp { .. } => None,
         };
-        let (name, target) = (target.to_owned(), found.clone());
+        let (name, target) = (target.to_owned(), self.from_here(service, found)?);
         Ok(Place { scope, name, target, password, credentials })
     }
 

@@ -4,12 +4,14 @@
 
 pub mod answers;
 pub mod backups;
+pub mod drills;
 pub mod error;
 pub mod ground;
 pub mod home;
 pub mod look;
 pub mod packages;
 pub mod proof;
+pub mod remote;
 pub mod service;
 mod socket;
 pub mod watcher;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use backup::progress::Silent;
 use host::observer::Observer;
 use jiff::Timestamp;
+use model::backup::drill::DrillV1;
 use model::check::Check;
 use model::entry::VerdictV1;
 use model::report::Report;
@@ -16,6 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::answers::{Answers, Latest};
 use crate::backups::{self, Ended};
+use crate::drills;
 use crate::error::Error;
 use crate::ground::Ground;
 use crate::home::Home;
@@ -23,6 +25,9 @@ use crate::look;
 
 /// Between two readings of the numbers that move quickly.
 const MEASURE: Duration = Duration::from_secs(60);
+
+/// Between two looks whether a backup or a drill is due: a few files are read.
+const DUE: Duration = Duration::from_secs(15);
 
 /// The one process that looks and records.
 pub struct Watcher {
@@ -41,17 +46,19 @@ pub enum Event {
     Failed(Error),
     /// A backup came to its end, good or bad.
     Backup(Ended),
+    /// A drill came to its end, whatever it showed.
+    Drill(Box<DrillV1>),
 }
 
-/// The backup that runs, if one does: in a thread of its own, which ends with the process however
-/// that ends. What a killed one leaves is mended by the next.
+/// The backup or the drill that runs, if one does: in a thread of its own, which ends with the
+/// process however that ends. What a killed one leaves is mended by the next.
 #[derive(Default)]
 struct Job {
-    running: Option<oneshot::Receiver<Vec<Ended>>>,
+    running: Option<oneshot::Receiver<Vec<Event>>>,
 }
 
 impl Job {
-    /// Begins the backup that is due, if none runs. Only root may read what is to be saved; for
+    /// Begins what is due, if nothing runs: backups first, since a drill is of one. Only root may read what is to be saved; for
     /// whoever else watches, the missing evidence tells that nobody does it.
     fn begin(&mut self, home: &Home) {
         if self.running.is_some() || !rustix::process::geteuid().is_root() {
@@ -59,22 +66,18 @@ impl Job {
         }
         let (sender, receiver) = oneshot::channel();
         let (plan, host) = (home.plan.clone(), home.host.clone());
-        let work = move || {
+        let job = move || {
             let ground = Ground::of(plan, host).ok();
-            let ended = ground.and_then(|ground| {
-                let errand = backups::next(&ground, Timestamp::now())?;
-                Some(backups::save(&ground, &errand, |_| Ok(()), &Silent))
-            });
-            let ended = ended.unwrap_or_default();
+            let ended = ground.map(|ground| work(&ground)).unwrap_or_default();
             // Nobody listens any more when the process is about to end.
             let _ = sender.send(ended);
         };
-        let begun = std::thread::Builder::new().name("backup".to_owned()).spawn(work);
+        let begun = std::thread::Builder::new().name("job".to_owned()).spawn(job);
         self.running = begun.is_ok().then_some(receiver);
     }
 
     /// Ready when a backup has ended; never while none runs.
-    async fn ended(&mut self) -> Vec<Ended> {
+    async fn ended(&mut self) -> Vec<Event> {
         loop {
             let Some(running) = &mut self.running else { return std::future::pending().await };
             let ended = running.await.unwrap_or_default();
@@ -84,6 +87,17 @@ impl Job {
             }
         }
     }
+}
+
+/// Does what is due now; nothing comes of it if that is nothing.
+fn work(ground: &Ground) -> Vec<Event> {
+    let now = Timestamp::now();
+    if let Some(errand) = backups::next(ground, now) {
+        let ended = backups::save(ground, &errand, |_| Ok(()), &Silent);
+        return ended.into_iter().map(Event::Backup).collect();
+    }
+    let turn = drills::next(ground, now);
+    turn.map(|turn| Event::Drill(Box::new(drills::run(ground, &turn)))).into_iter().collect()
 }
 
 impl Watcher {
@@ -113,16 +127,21 @@ impl Watcher {
         // After a suspended night one look is enough.
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         measures.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut due = interval_at(Instant::now(), DUE);
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut job = Job::default();
         loop {
             let outcome = tokio::select! {
                 _ = looks.tick() => self.look(&|_| {}).await.map(|(_, changes)| changes),
-                _ = measures.tick() => {
+                _ = measures.tick() => self.measure().await.map(|()| Vec::new()),
+                _ = due.tick() => {
                     job.begin(&self.home);
-                    self.measure().await.map(|()| Vec::new())
+                    continue;
                 }
                 ended = job.ended() => {
-                    ended.into_iter().for_each(|one| tell(Event::Backup(one)));
+                    ended.into_iter().for_each(&tell);
+                    // One more may wait for this one.
+                    job.begin(&self.home);
                     // What it left behind is judged and recorded at once.
                     self.look(&|_| {}).await.map(|(_, changes)| changes)
                 }

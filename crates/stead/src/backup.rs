@@ -3,7 +3,7 @@
 //! Leaves out the proof that a backup restores, which is `stead drill`'s.
 
 mod check;
-mod keys;
+pub mod keys;
 mod list;
 mod now;
 mod opened;

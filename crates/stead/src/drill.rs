@@ -1,27 +1,36 @@
 //! `stead drill`: restores a service's backup into a sealed machine and says what it proves.
 //!
-//! Leaves out the machine, which is `host`'s, and drills that nobody asked for, which are `node`'s.
+//! Leaves out the machine, which is `host`'s, when a drill is due, and how another host is reached,
+//! which are `node`'s.
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::{BufRead, BufReader, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use anyhow::Context;
-use backup::progress::Progress;
+use ::backup::key_file;
+use ::backup::password::Password;
+use ::backup::progress::Progress;
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use host::drill::course::Told;
-use host::drill::machine;
-use host::drill::{Order, store};
+use host::drill::{machine, store};
 use model::backup::drill::{DrillV1, Ended, Outcome, Step, StepV1};
+use model::host_name::HostName;
 use model::plan::service::Service;
-use model::recipe::question::{Question, questions};
-use model::recipe::template;
 use model::text::{milliseconds, moment};
-use node::ground::{Ground, Place};
+use node::drills::{Asked, Wish};
+use node::ground::Ground;
 use node::home::Address;
+use node::remote::{self, Errand, Over};
+use tokio::task::JoinHandle;
 
+use crate::backup::keys::opener::Opener;
 use crate::bytes_bar::BytesBar;
 use crate::flags::Json;
-use crate::output;
+use crate::{output, up};
+
+/// The longest line on which a key is sent, in bytes.
+const LONGEST: u64 = 2048;
 
 /// The backup did not prove that it restores.
 const UNPROVED: u8 = 3;
@@ -36,6 +45,11 @@ const UNPROVED: u8 = 3;
 /// Needs root. The machine is systemd-nspawn's where systemd-container is installed and works, else
 /// a private root: both boot a systemd of their own, but only nspawn also filters system calls.
 /// Exits 3 unless it passes.
+///
+/// With --on, another host of the plan drills, reached by `ssh`: its own packages, its own disk,
+/// the same backup. What the service needs and that host does not have is installed inside the
+/// sealed machine alone. `stead up` as root drills by itself, every week unless services/NAME.toml
+/// says otherwise.
 #[derive(Debug, Args)]
 #[command(
     name = "drill",
@@ -44,6 +58,7 @@ const UNPROVED: u8 = 3;
     stead drill chat --target stick        from another one\n  \
     stead drill chat --snapshot 4f2c       one of `stead backup list chat`\n  \
     stead drill chat --root private        without systemd-nspawn\n  \
+    stead drill chat --on bramble          on another host, by ssh\n  \
     stead drill chat --keep                leave a machine that failed, to look inside\n  \
     stead drill chat --json | jq .outcome"
 )]
@@ -65,6 +80,21 @@ pub struct Drill {
     /// Leave the machine for a look inside unless it passes; the next drill takes it away
     #[arg(long)]
     pub keep: bool,
+
+    /// Drill on this host of the plan
+    #[arg(long, value_name = "HOST")]
+    pub on: Option<String>,
+
+    /// The plan's folder on that host [default: `our-stead` in the home there]
+    #[arg(long, value_name = "FOLDER", requires = "on")]
+    pub plan_there: Option<String>,
+
+    /// For the side that is asked: drill here, if this is that host; the key is on stdin
+    #[arg(long, value_name = "HOST", hide = true, conflicts_with = "on")]
+    pub here: Option<String>,
+
+    #[command(flatten)]
+    pub opener: Opener,
 
     #[command(flatten)]
     pub json: Json,
@@ -90,22 +120,121 @@ impl Root {
 
 pub fn run(address: &Address, arguments: &Drill) -> anyhow::Result<u8> {
     let ground = Ground::open(address)?;
-    let service = ground.here(&arguments.service)?;
+    if let Some(on) = &arguments.on {
+        let (host, address) = ground.address(on)?;
+        if host != ground.host {
+            return elsewhere(&ground, arguments, &host, &address);
+        }
+    }
+    let service = match (&arguments.on, &arguments.here) {
+        (Some(_), _) | (None, Some(_)) => ground.service(&arguments.service)?,
+        (None, None) => ground.drilled_here(&arguments.service)?,
+    };
+    if let Some(wanted) = arguments.here.as_ref().filter(|here| **here != ground.host.as_str()) {
+        bail!("this machine calls itself `{}`, and `{wanted}` is meant", ground.host);
+    }
+    let shown = Shown::new();
+    let sent = arguments.here.as_ref().map(|_| sent(&shown)).transpose()?.flatten();
     let target = target(service, arguments.target.as_deref())?;
-    let place = ground.place(service, &target)?;
+    let password = match sent {
+        Some(sent) => sent,
+        None => arguments.opener.password(&ground, &service.name)?,
+    };
+    let place = ground.place_with(service, &target, password)?;
     let asked = Asked::of(service)?;
-    let shown = Shown::new(&arguments.service);
-    let drill = asked.drill(&place, &ground, arguments, &shown);
+    output::say(&output::tame(&format!(
+        "Drilling {} in a machine without a network",
+        arguments.service
+    )));
+    let waiting = shown.wait_for_end();
+    let wish = Wish {
+        snapshot: arguments.snapshot.as_deref(),
+        root: arguments.root.map(Root::kind),
+        keep: arguments.keep,
+    };
+    let drill = asked.drill(&place, ground.host.as_str(), &wish, &shown);
+    if let Some(waiting) = waiting {
+        waiting.abort();
+    }
     drop(shown);
     // Who may not keep it is told, and the outcome all the same.
     let kept = store::keep(&drill);
-    if arguments.json.json {
-        output::json(&drill)?;
-    } else {
-        output::print(&verdict(&drill))?;
-    }
+    let code = tell(&drill, arguments)?;
     kept.context("what the drill showed could not be kept")?;
+    Ok(code)
+}
+
+/// Drills on another host, and keeps here, too, what that showed.
+fn elsewhere(
+    ground: &Ground,
+    arguments: &Drill,
+    host: &HostName,
+    address: &str,
+) -> anyhow::Result<u8> {
+    let service = ground.service(&arguments.service)?;
+    let target = target(service, arguments.target.as_deref())?;
+    let key = match &arguments.opener.identity {
+        Some(_) => Some(arguments.opener.password(ground, &service.name)?),
+        None => None,
+    };
+    let mut words = vec![service.name.as_str(), "--target", &target];
+    if let Some(id) = &arguments.snapshot {
+        words.extend(["--snapshot", id]);
+    }
+    match arguments.root {
+        Some(Root::Nspawn) => words.extend(["--root", "nspawn"]),
+        Some(Root::Private) => words.extend(["--root", "private"]),
+        None => {}
+    }
+    if arguments.keep {
+        words.push("--keep");
+    }
+    let plan = arguments.plan_there.as_deref();
+    let errand = Errand { host, address, plan, words: &words, key: key.as_ref() };
+    let shown = Shown::new();
+    output::say(&format!("Asking {host} to drill {}", service.name));
+    let waiting = shown.wait_for_end();
+    let over = || match shown.asked.load(Ordering::Relaxed) {
+        0 => Over::No,
+        1 => Over::Soon,
+        _ => Over::Now,
+    };
+    // What it runs must not wait on the threads of this runtime.
+    let drilled = remote::drill(&errand, |line| shown.bar.say(&output::tame(line)), over);
+    if let Some(waiting) = waiting {
+        waiting.abort();
+    }
+    let drill = drilled?;
+    if drill.service != service.name || drill.host != host.as_str() {
+        bail!("{host} answered with a drill of {} on {}", drill.service, drill.host);
+    }
+    // A member's laptop keeps no evidence: the host that drilled does.
+    if rustix::process::geteuid().is_root() {
+        store::keep(&drill).context("what the drill showed could not be kept here")?;
+    }
+    tell(&drill, arguments)
+}
+
+fn tell(drill: &DrillV1, arguments: &Drill) -> anyhow::Result<u8> {
+    if arguments.json.json {
+        output::json(drill)?;
+    } else {
+        output::print(&verdict(drill))?;
+    }
     Ok(if drill.outcome == Outcome::Pass { 0 } else { UNPROVED })
+}
+
+/// Reads the key that may be sent on standard input; when that is closed, the drill is over.
+fn sent(shown: &Shown) -> anyhow::Result<Option<Password>> {
+    let mut line = String::new();
+    let mut stdin = BufReader::new(std::io::stdin());
+    stdin.by_ref().take(LONGEST).read_line(&mut line).context("cannot read the key")?;
+    let asked = shown.asked.clone();
+    std::thread::spawn(move || {
+        let _closed = std::io::copy(&mut stdin, &mut std::io::sink());
+        asked.fetch_add(1, Ordering::Relaxed);
+    });
+    Ok(key_file::one_line(&line))
 }
 
 /// The target that is named, else the service's first.
@@ -114,76 +243,6 @@ pub fn target(service: &Service, named: Option<&str>) -> anyhow::Result<String> 
     named.map(str::to_owned).or_else(first).with_context(|| {
         format!("the service {} has no backup: its file names no target", service.name)
     })
-}
-
-/// What a recipe asks of a copy of its service, filled in.
-struct Asked {
-    emptied: Vec<PathBuf>,
-    prepare: Vec<String>,
-    questions: Vec<Question>,
-    assertions: Vec<String>,
-}
-
-impl Asked {
-    fn of(service: &Service) -> anyhow::Result<Self> {
-        let recipe = &service.recipe;
-        let render = |text: &String| {
-            template::render(text, recipe, &service.values)
-                .with_context(|| format!("the recipe {} cannot be filled in", recipe.name))
-        };
-        let all = questions(recipe, |text| {
-            template::render(text, recipe, &service.values).map_err(|error| error.to_string())
-        })?;
-        let drill = recipe.drill.clone().unwrap_or_default();
-        // A recipe that says nothing of drills is asked all that it asks of the live service.
-        let chosen =
-            |question: &Question| recipe.drill.is_none() || drill.checks.contains(&question.name);
-        let folders = recipe.package.directories.iter().map(|directory| render(&directory.path));
-        Ok(Self {
-            emptied: folders.map(|path| path.map(PathBuf::from)).collect::<Result<_, _>>()?,
-            prepare: drill.prepare.iter().map(render).collect::<Result<_, _>>()?,
-            questions: all.into_iter().filter(chosen).collect(),
-            assertions: drill.assertions.iter().map(render).collect::<Result<_, _>>()?,
-        })
-    }
-
-    fn drill(&self, place: &Place, ground: &Ground, said: &Drill, shown: &Shown) -> DrillV1 {
-        let host = ground.host.to_string();
-        let order = Order {
-            scope: &place.scope,
-            reach: &place.reach(),
-            target: &place.name,
-            host: &host,
-            snapshot: said.snapshot.as_deref(),
-            emptied: &self.emptied,
-            prepare: &self.prepare,
-            questions: &self.questions,
-            assertions: &self.assertions,
-            root: said.root.map(Root::kind),
-            keep: said.keep,
-        };
-        let handle = tokio::runtime::Handle::try_current();
-        let cancelled = shown.cancelled.clone();
-        let waiting = handle.ok().map(|handle| {
-            handle.spawn(async move {
-                if tokio::signal::ctrl_c().await.is_ok() {
-                    cancelled.store(true, Ordering::Relaxed);
-                }
-            })
-        });
-        // On a thread of its own that stays: the machine ends with it.
-        let drill = std::thread::scope(|scope| {
-            let running = scope.spawn(|| host::drill::run(&order, shown));
-            running.join()
-        });
-        if let Some(waiting) = waiting {
-            waiting.abort();
-        }
-        match drill {
-            Ok(drill) => drill,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    }
 }
 
 fn verdict(drill: &DrillV1) -> String {
@@ -212,13 +271,25 @@ fn verdict(drill: &DrillV1) -> String {
 /// Shows each step with its time.
 struct Shown {
     bar: BytesBar,
-    cancelled: std::sync::Arc<AtomicBool>,
+    /// How often somebody asked to end.
+    asked: Arc<AtomicU32>,
 }
 
 impl Shown {
-    fn new(service: &str) -> Self {
-        output::say(&output::tame(&format!("Drilling {service} in a machine without a network")));
-        Self { bar: BytesBar::new(), cancelled: std::sync::Arc::default() }
+    fn new() -> Self {
+        Self { bar: BytesBar::new(), asked: Arc::default() }
+    }
+
+    /// Counts each Ctrl-C, and whoever else asks to end.
+    fn wait_for_end(&self) -> Option<JoinHandle<()>> {
+        let asked = Arc::clone(&self.asked);
+        let handle = tokio::runtime::Handle::try_current().ok()?;
+        Some(handle.spawn(async move {
+            while let Ok(end) = up::ended() {
+                end.await;
+                asked.fetch_add(1, Ordering::Relaxed);
+            }
+        }))
     }
 }
 
@@ -243,6 +314,6 @@ impl Told for Shown {
     }
 
     fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
+        self.asked.load(Ordering::Relaxed) > 0
     }
 }

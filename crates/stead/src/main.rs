@@ -13,6 +13,7 @@ mod cli;
 mod closure;
 mod digest_text;
 mod drill;
+mod due_text;
 mod facts;
 mod flags;
 mod link;

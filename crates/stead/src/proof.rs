@@ -13,7 +13,7 @@ use node::home::Address;
 use node::proof::cards;
 
 use crate::flags::Json;
-use crate::output;
+use crate::{due_text, output};
 
 /// A check fails, or here: a backup is not proved.
 const UNHEALTHY: u8 = 3;
@@ -82,6 +82,9 @@ pub fn text(card: &Proof, now: Timestamp) -> String {
         None => "none ever passed".to_owned(),
     };
     text.push_str(&format!("        drill    {drill}\n"));
+    if !card.backups.is_empty() {
+        text.push_str(&format!("        next     {}\n", due_text::of(card, now)));
+    }
     let able = if card.readers.able.is_empty() {
         "nobody known".to_owned()
     } else {

@@ -11,15 +11,20 @@ use commons::git;
 use commons::services;
 use deb::repository::Repository;
 use host::observer::Observer;
+use jiff::Timestamp;
+use model::backup::drill::Outcome;
 use model::entry::VerdictV1;
 use model::facts::Facts;
+use model::facts::upkeep::Upkeep;
 use model::plan::host::Listen;
-use model::text::{counted, with_causes};
+use model::text::{counted, milliseconds, with_causes};
 use node::answers::Latest;
 use node::backups::Ended;
+use node::ground::Ground;
 use node::home::{Address, Home, Turn};
 use node::look;
 use node::packages::Shelf;
+use node::proof;
 use node::service::Service;
 use node::watcher::{Event, Watcher};
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,7 +32,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::bar::Bar;
 use crate::check::exit_code;
 use crate::cli::Up;
-use crate::{output, report_text};
+use crate::{due_text, output, report_text};
 
 pub async fn run(address: &Address, arguments: &Up) -> anyhow::Result<u8> {
     if let Some(folder) = &arguments.serve {
@@ -181,6 +186,7 @@ async fn show(
         return Ok(exit_code(&sight.report));
     }
     let home = Arc::new(home);
+    upkeep(&home, &sight.facts.upkeep);
     let latest = Latest::default();
     latest.set(sight.report.at, sight.facts);
     let period = Duration::from_secs(u64::from(arguments.every) * 60);
@@ -212,6 +218,27 @@ async fn show(
     Ok(0)
 }
 
+/// Says when this process will save and drill, and what it will not do.
+fn upkeep(home: &Home, found: &Upkeep) {
+    let Ok(ground) = Ground::of(home.plan.clone(), home.host.clone()) else { return };
+    let now = Timestamp::now();
+    let mut cards = proof::cards(&ground, found, now);
+    cards.retain(|card| !card.backups.is_empty());
+    if cards.is_empty() {
+        return;
+    }
+    if !rustix::process::geteuid().is_root() {
+        output::say(
+            "Only root may read what is to be saved: this process saves and drills nothing.",
+        );
+        return;
+    }
+    for card in &cards {
+        let next = due_text::of(card, now);
+        output::say(&output::tame(&format!("{:7} {}: {next}", "next", card.service)));
+    }
+}
+
 /// Ready at Ctrl-C, or when a service manager or a closing terminal asks to end.
 pub fn ended() -> anyhow::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -239,6 +266,16 @@ fn tell(event: Event) {
                 "error: {service} was not saved at {target}: {reason}"
             ))),
         },
+        Event::Drill(drill) => {
+            let told = match (drill.outcome, drill.restore_milliseconds) {
+                (Outcome::Pass, Some(time)) => format!("PASS, restored in {}", milliseconds(time)),
+                (Outcome::Pass, None) => "PASS".to_owned(),
+                (Outcome::Fail, _) => format!("FAIL, {}", drill.reason),
+                (Outcome::Unknown, _) => format!("UNKNOWN, {}", drill.reason),
+            };
+            let line = format!("drilled {} from {}: {told}", drill.service, drill.target);
+            output::say(&output::tame(&line));
+        }
         Event::Failed(error) => {
             let told = with_causes(&error);
             output::say(&format!("error: this look failed, the next one may not: {told}"));

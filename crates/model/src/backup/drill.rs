@@ -2,8 +2,12 @@
 //!
 //! Leaves out doing one (`host::drill`) and judging how old the last one is.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::backup::attempt::FailureV1;
 
 /// The folder of what the last drills have shown, on the host that ran them.
 pub const FOLDER: &str = "/var/lib/stead/backup/drills";
@@ -35,6 +39,8 @@ pub enum Step {
     Fetch,
     /// What was fetched is all that the service has on a disk, with its owners.
     Files,
+    /// The service's own packages, for a host that does not have them.
+    Packages,
     /// The sealed machine boots; it has `lo` and nothing else.
     Machine,
     /// A new, empty database server inside.
@@ -65,6 +71,7 @@ impl Step {
             Self::Fetch => "fetch",
             Self::Machine => "machine",
             Self::Files => "files",
+            Self::Packages => "packages",
             Self::Cluster => "cluster",
             Self::Database => "database",
             Self::Manifest => "manifest",
@@ -84,6 +91,7 @@ impl Step {
     pub fn judges(self) -> bool {
         match self {
             Self::Room
+            | Self::Packages
             | Self::Machine
             | Self::Cluster
             | Self::Prepare
@@ -172,16 +180,38 @@ pub struct DrillsV1 {
     pub newest: DrillV1,
     /// The last one that passed, which may be the newest.
     pub passed: Option<DrillV1>,
+    /// The newest from each target that proved it good or bad.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub proved: BTreeMap<String, DrillV1>,
+    /// Those since then that proved nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub barred: Option<FailureV1>,
 }
 
 impl DrillsV1 {
     /// What is stored after one more drill.
     pub fn with(before: Option<Self>, newest: DrillV1) -> Self {
-        let passed = match newest.outcome {
-            Outcome::Pass => Some(newest.clone()),
-            Outcome::Fail | Outcome::Unknown => before.and_then(|before| before.passed),
-        };
-        Self { newest, passed }
+        let (mut passed, mut proved, mut barred) = (None, BTreeMap::new(), None);
+        if let Some(before) = before {
+            (passed, proved, barred) = (before.passed, before.proved, before.barred);
+        }
+        if newest.outcome == Outcome::Pass {
+            passed = Some(newest.clone());
+        }
+        if newest.outcome == Outcome::Unknown {
+            let names = (newest.service.as_str(), newest.target.as_str());
+            barred = Some(FailureV1::after(barred.as_ref(), names, &newest.reason, newest.at));
+        } else {
+            proved.insert(newest.target.clone(), newest.clone());
+            barred = None;
+        }
+        Self { newest, passed, proved, barred }
+    }
+
+    /// The newest drill from this target that proved it good or bad.
+    pub fn proved_at(&self, target: &str) -> Option<&DrillV1> {
+        let passed = || self.passed.as_ref().filter(|passed| passed.target == target);
+        self.proved.get(target).or_else(passed)
     }
 }
 
@@ -320,7 +350,9 @@ mod tests {
     fn the_stored_shape_stays() {
         let mut drill = drill(Outcome::Fail);
         drill.steps = steps(|step| (step == Step::Fetch).then_some(Ended::Bad));
-        let text = serde_json::to_string(&DrillsV1 { newest: drill, passed: None }).expect("text");
+        let (proved, barred) = (BTreeMap::new(), None);
+        let drills = DrillsV1 { newest: drill, passed: None, proved, barred };
+        let text = serde_json::to_string(&drills).expect("text");
         assert_eq!(
             text,
             r#"{"newest":{"service":"chat","host":"runko","target":"stick","snapshot":null,"snapshot_at":null,"at":"1970-01-01T00:00:00Z","outcome":"fail","reason":"","steps":[{"step":"fetch","ended":"bad","milliseconds":10,"evidence":"seen"}],"restore_milliseconds":null,"milliseconds":0},"passed":null}"#

@@ -34,6 +34,11 @@ pub enum Due {
     At(Timestamp),
 }
 
+/// What spreads a host's backups and drills over their periods.
+pub fn seed(host: &str, service: &str, target: &str) -> String {
+    format!("{host}/{service}@{target}")
+}
+
 /// Decides for one service at one target.
 ///
 /// A host's backups have their own place within the period, by the seed, so that thirty hosts do

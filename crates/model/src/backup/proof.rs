@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::backup::due::{Due, Past, due, seed};
+use crate::backup::rota::{self, Rota};
 use crate::backup::standing::{Standing, drilled, saved};
 use crate::facts::upkeep::{Left, ServiceTrace};
 use crate::plan::host::Expected;
@@ -47,6 +49,9 @@ pub struct Saved {
     pub files: Option<u64>,
     pub bytes: Option<u64>,
     pub rows: Option<u64>,
+    /// When the next is due, if root watches here; the past if it is due now.
+    #[serde(default)]
+    pub next: Option<Timestamp>,
 }
 
 /// The last drills.
@@ -61,6 +66,12 @@ pub struct Drilled {
     pub host: Option<String>,
     /// Measured by the last drill that passed.
     pub restore_milliseconds: Option<u64>,
+    /// When the next is due, as for backups; none if another host drills, or nothing is saved.
+    #[serde(default)]
+    pub next: Option<Timestamp>,
+    /// The other host that drills, by the plan.
+    #[serde(default)]
+    pub by: Option<String>,
 }
 
 /// Who can act when the host is gone.
@@ -127,7 +138,8 @@ impl Proof {
                 format!("name a second target in services/{service}.toml, on another machine"),
             );
         }
-        lacks(drill.verdict, &drill.evidence, format!("`stead drill {service}`"));
+        let on = drill.by.as_ref().map_or_else(String::new, |by| format!(" --on {by}"));
+        lacks(drill.verdict, &drill.evidence, format!("`stead drill {service}{on}`"));
         let seal =
             if readers.able.is_empty() && readers.unable.is_empty() { "make" } else { "seal" };
         lacks(
@@ -189,6 +201,13 @@ fn place(ground: &Ground<'_>, target: &str, now: Timestamp) -> Saved {
         }
         _ => None,
     };
+    let name = &ground.service.service;
+    let past = Past {
+        last: last.map(|last| last.at),
+        failure: ground.found.and_then(|found| found.at(target)?.failure.as_ref()),
+        period_hours: ground.service.period_hours,
+        seed: &seed(ground.host, name, target),
+    };
     Saved {
         target: target.to_owned(),
         place: ground.places.get(target).cloned().unwrap_or_default(),
@@ -199,19 +218,41 @@ fn place(ground: &Ground<'_>, target: &str, now: Timestamp) -> Saved {
         files: last.map(|last| last.files),
         bytes: last.map(|last| last.bytes),
         rows: last.map(|last| last.rows),
+        // What cannot be read decides nothing.
+        next: matches!(found, Some(Seen::Seen(_))).then(|| moment(due(&past, now), now)),
+    }
+}
+
+fn moment(due: Due, now: Timestamp) -> Timestamp {
+    match due {
+        Due::Now => now,
+        Due::At(at) => at,
     }
 }
 
 fn drill(ground: &Ground<'_>, now: Timestamp) -> Drilled {
     let name = &ground.service.service;
     let found = ground.found.map(|found| &found.drills);
-    let (verdict, evidence) = told(drilled(name, found, now));
-    let passed = match found {
-        Some(Seen::Seen(Left::Whole(drills))) => {
-            drills.passed.as_ref().filter(|passed| passed.service == *name)
-        }
+    let (verdict, evidence) = told(drilled(ground.service, ground.host, found, now));
+    let drills = match found {
+        Some(Seen::Seen(Left::Whole(drills))) => Some(&**drills),
         _ => None,
     };
+    let passed =
+        drills.and_then(|drills| drills.passed.as_ref()).filter(|passed| passed.service == *name);
+    let saved = |target: &&String| {
+        let found = ground.found.and_then(|found| found.at(target));
+        found.is_some_and(|found| matches!(found.found, Seen::Seen(Left::Whole(_))))
+    };
+    let targets: Vec<String> = ground.service.targets.iter().filter(saved).cloned().collect();
+    let rota = Rota {
+        drills,
+        targets: &targets,
+        every_days: ground.service.drill.every_days,
+        seed: &seed(ground.host, name, rota::ANY),
+    };
+    let by = ground.service.drill.on.as_ref().filter(|on| on.as_str() != ground.host);
+    let next = rota::next(&rota, now).map(|(due, _)| moment(due, now));
     Drilled {
         verdict,
         evidence,
@@ -219,6 +260,8 @@ fn drill(ground: &Ground<'_>, now: Timestamp) -> Drilled {
         target: passed.map(|passed| printable(&passed.target, 63)),
         host: passed.map(|passed| printable(&passed.host, 63)),
         restore_milliseconds: passed.and_then(|passed| passed.restore_milliseconds),
+        next: next.filter(|_| by.is_none() && matches!(found, Some(Seen::Seen(_)))),
+        by: by.map(ToString::to_string),
     }
 }
 
@@ -259,6 +302,7 @@ mod tests {
     use crate::backup::drill::{DrillV1, DrillsV1, Outcome};
     use crate::backup::evidence::EvidenceV1;
     use crate::facts::upkeep::TargetTrace;
+    use crate::plan::drill::DrillPlan;
 
     fn now() -> Timestamp {
         Timestamp::from_second(1_790_000_000).expect("in range")
@@ -269,6 +313,7 @@ mod tests {
             service: "chat".to_owned(),
             targets: targets.iter().map(|&target| target.to_owned()).collect(),
             period_hours: 24,
+            drill: DrillPlan::default(),
         }
     }
 
@@ -302,7 +347,7 @@ mod tests {
             restore_milliseconds: Some(4200),
             milliseconds: 9000,
         };
-        let drills = DrillsV1 { newest: passed.clone(), passed: Some(passed) };
+        let drills = DrillsV1::with(None, passed);
         ServiceTrace {
             service: "chat".to_owned(),
             evidence: vec![evidence("disk"), evidence("offsite")],
@@ -331,6 +376,7 @@ mod tests {
         assert_eq!((card.verdict, card.missing.len()), (Verdict::Pass, 0), "{card:?}");
         assert_eq!(card.drill.restore_milliseconds, Some(4200));
         assert_eq!(card.backups[0].place, "/mnt/backup/chat");
+        assert!(card.backups[0].next > Some(now()) && card.drill.next > Some(now()));
         assert_eq!(
             card.line(),
             "saved: disk 2026-09-21 12:13:20 UTC, offsite 2026-09-21 12:13:20 UTC; drill passed: \

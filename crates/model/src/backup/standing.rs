@@ -13,8 +13,6 @@ use crate::text::{milliseconds, moment, printable, span};
 
 /// How far a time may be ahead of the clock before it is no evidence, in seconds.
 const AHEAD: i64 = 3600;
-/// How old the last drill that passed may be, in days.
-pub const DRILL_DAYS: i64 = 14;
 
 /// What something is worth, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,13 +72,24 @@ pub fn saved(
     Standing::Good(format!("read back {} ago", span(age.max(0).unsigned_abs())))
 }
 
-/// Judges what the drills of a service left behind.
-pub fn drilled(name: &str, found: Option<&Seen<Left<DrillsV1>>>, now: Timestamp) -> Standing {
+/// Judges what the drills of a service left behind on this host.
+pub fn drilled(
+    service: &Expected,
+    host: &str,
+    found: Option<&Seen<Left<DrillsV1>>>,
+    now: Timestamp,
+) -> Standing {
+    let (name, worth) = (&service.service, service.drill.worth());
     let drills: &DrillsV1 = match found {
         None => return Standing::Unknown("nobody has looked for its drills yet".to_owned()),
         Some(Seen::Unseen(reason)) => return Standing::Unknown(reason.clone()),
         Some(Seen::Seen(Left::Nothing)) => {
-            return Standing::Bad("its backups were never restored in a drill".to_owned());
+            return match &service.drill.on {
+                Some(on) if on.as_str() != host => Standing::Unknown(format!(
+                    "its drills are {on}'s, and what they showed was never brought here"
+                )),
+                _ => Standing::Bad("its backups were never restored in a drill".to_owned()),
+            };
         }
         Some(Seen::Seen(Left::Garbage(why))) => {
             return Standing::Unknown(format!("what its drills left behind cannot be read: {why}"));
@@ -88,7 +97,8 @@ pub fn drilled(name: &str, found: Option<&Seen<Left<DrillsV1>>>, now: Timestamp)
         Some(Seen::Seen(Left::Whole(drills))) => drills,
     };
     let newest = &drills.newest;
-    if newest.service != name || drills.passed.as_ref().is_some_and(|one| one.service != name) {
+    let all = [Some(newest), drills.passed.as_ref()].into_iter().flatten();
+    if all.chain(drills.proved.values()).any(|one| one.service != *name) {
         return Standing::Unknown("what its drills left behind is of another service".to_owned());
     }
     let age = |at| now.duration_since(at).as_secs();
@@ -96,19 +106,25 @@ pub fn drilled(name: &str, found: Option<&Seen<Left<DrillsV1>>>, now: Timestamp)
         Some(passed) => format!("the last one passed {}", moment(passed.at)),
         None => "none ever passed".to_owned(),
     };
+    // One target's good copy does not make another's bad one good.
+    let proved = service.targets.iter().filter_map(|target| drills.proved_at(target));
+    let bad = proved.filter(|one| one.outcome == Outcome::Fail).max_by_key(|one| one.at);
+    let bad = if newest.outcome == Outcome::Fail { Some(newest) } else { bad };
+    if let Some(bad) = bad {
+        let (began, target) = (moment(bad.at), printable(&bad.target, 63));
+        let reason = printable(&bad.reason, 300);
+        let told = format!("the newest drill from {target}, {began}: {reason}; {last}");
+        return Standing::Bad(told);
+    }
     let reason = printable(&newest.reason, 300);
     let began = moment(newest.at);
     match newest.outcome {
-        Outcome::Fail => {
-            return Standing::Bad(format!("the newest drill, {began}: {reason}; {last}"));
-        }
         Outcome::Unknown => {
             let told = format!("the newest drill, {began}, could not run: {reason}; {last}");
-            let fresh =
-                drills.passed.as_ref().is_some_and(|one| age(one.at) <= DRILL_DAYS * 86_400);
+            let fresh = drills.passed.as_ref().is_some_and(|one| age(one.at) <= worth);
             return if fresh { Standing::Unknown(told) } else { Standing::Bad(told) };
         }
-        Outcome::Pass => {}
+        Outcome::Pass | Outcome::Fail => {}
     }
     let Some(passed) = &drills.passed else {
         return Standing::Unknown("what its drills left behind contradicts itself".to_owned());
@@ -118,11 +134,12 @@ pub fn drilled(name: &str, found: Option<&Seen<Left<DrillsV1>>>, now: Timestamp)
         let at = moment(passed.at);
         return Standing::Unknown(format!("its last drill, {at}, lies in the future"));
     }
-    if old > DRILL_DAYS * 86_400 {
+    if old > worth {
         return Standing::Bad(format!(
-            "the last drill that passed is {} old ({})",
+            "the last drill that passed is {} old ({}); one is due every {} d",
             span(old.unsigned_abs()),
-            moment(passed.at)
+            moment(passed.at),
+            service.drill.every_days
         ));
     }
     let time = passed.restore_milliseconds.map_or_else(

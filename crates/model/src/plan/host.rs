@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cidr::Cidr;
 use crate::host_name::HostName;
+use crate::plan::drill::DrillPlan;
 use crate::plan::error::Error;
 
 /// The whole file.
@@ -39,6 +40,9 @@ pub struct HostPlan {
     /// What `services/*.toml` expect of this host; never in its own file.
     #[serde(skip)]
     pub services: Vec<Expected>,
+    /// Services of other hosts that this one drills; never in its own file.
+    #[serde(skip)]
+    pub drills: Vec<Expected>,
     /// What of `services/*.toml` could not be read, a line each.
     #[serde(skip)]
     pub unread: Vec<String>,
@@ -51,6 +55,7 @@ pub struct Expected {
     /// Names of the targets that are to hold its backups.
     pub targets: Vec<String>,
     pub period_hours: u32,
+    pub drill: DrillPlan,
 }
 
 /// A port that may be reached from other machines.
@@ -184,6 +189,7 @@ impl HostPlan {
             backups: Vec::new(),
             postgres: PostgresLimits::USUAL,
             services: Vec::new(),
+            drills: Vec::new(),
             unread: Vec::new(),
         }
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::backup::scope::Scope;
 use crate::backup::target::Target;
 use crate::host_name::HostName;
+use crate::plan::drill::DrillPlan;
 use crate::plan::host::Expected;
 use crate::plan::reading::{fault, is_label, read};
 use crate::recipe::definition::Recipe;
@@ -34,6 +35,9 @@ pub struct ServicePlan {
     /// Names of `[targets]` in `stead.toml`, as `["disk", "offsite"]`.
     #[serde(default)]
     pub backups: Vec<String>,
+    /// When and where its backups are drilled; every week on its own host if missing.
+    #[serde(default)]
+    pub drill: DrillPlan,
 }
 
 /// A service's file, read but not yet held against the rest of the plan.
@@ -150,12 +154,19 @@ impl Read {
             if around.hosts.iter().any(|known| known == host.as_str()) {
                 continue;
             }
-            let hint = match nearest(host.as_str(), around.hosts.iter().map(String::as_str)) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("`stead up` on {host} adds hosts/{host}.toml"),
-            };
             let message = format!("the plan has no host `{host}`");
-            faults.push(self.fault(&format!("hosts[{number}]"), &message).hint(&hint));
+            let fault = self.fault(&format!("hosts[{number}]"), &message);
+            faults.push(fault.hint(&other_host(host, around)));
+        }
+        if let Some(host) = &self.plan.drill.on
+            && !around.hosts.iter().any(|known| known == host.as_str())
+        {
+            let message = format!("the plan has no host `{host}`");
+            faults.push(self.fault("drill.on", &message).hint(&other_host(host, around)));
+        }
+        if !(1..=365).contains(&self.plan.drill.every_days) {
+            let fault = self.fault("drill.every_days", "a drill is due every 1 to 365 days");
+            faults.push(fault.hint("7 is the usual"));
         }
         for (number, target) in self.plan.backups.iter().enumerate() {
             let key = format!("backups[{number}]");
@@ -194,6 +205,14 @@ impl Read {
     }
 }
 
+/// The way out where the plan has no such host.
+fn other_host(host: &HostName, around: &Around<'_>) -> String {
+    match nearest(host.as_str(), around.hosts.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("`stead up` on {host} adds hosts/{host}.toml"),
+    }
+}
+
 impl Service {
     /// Whether it runs on this host.
     pub fn is_on(&self, host: &HostName) -> bool {
@@ -209,8 +228,13 @@ impl Service {
     pub fn expected(&self) -> Option<Expected> {
         let period_hours = self.recipe.backup.as_ref().map_or(24, |backup| backup.period_hours);
         let targets = self.plan.backups.clone();
-        let service = self.name.clone();
-        self.has_data().then_some(Expected { service, targets, period_hours })
+        let (service, drill) = (self.name.clone(), self.plan.drill.clone());
+        self.has_data().then_some(Expected { service, targets, period_hours, drill })
+    }
+
+    /// Whether this host drills it on schedule.
+    pub fn is_drilled_by(&self, host: &HostName) -> bool {
+        self.plan.drill.on.as_ref().map_or_else(|| self.is_on(host), |on| on == host)
     }
 
     /// What a backup takes of it on this host.
@@ -301,6 +325,29 @@ mod tests {
         assert_eq!(
             said.expect_err("none"),
             "services/chat.toml:1: there is no recipe `statik-site`; did you mean `static-site`?"
+        );
+    }
+
+    #[test]
+    fn drills_are_weekly_on_the_services_own_host_unless_the_plan_says_otherwise() {
+        let head = "recipe = \"chat\"\nhosts = [\"runko\"]\nbackups = [\"disk\"]\n[settings]\n\
+                    server_name = \"chat.example.org\"\n";
+        let (runko, bramble) = ("runko".parse().expect("a"), "bramble".parse().expect("a"));
+        let usual = resolved(head, Some(recipe())).expect("good");
+        assert_eq!(usual.plan.drill.every_days, 7);
+        assert!(usual.is_drilled_by(&runko) && !usual.is_drilled_by(&bramble));
+        let text = format!("{head}[drill]\nevery_days = 30\non = \"bramble\"\n");
+        let other = resolved(&text, Some(recipe())).expect("good");
+        assert!(other.is_drilled_by(&bramble) && !other.is_drilled_by(&runko));
+        assert_eq!(other.plan.drill.worth(), 60 * 86_400);
+        let text = format!("{head}[drill]\nevery_days = 0\non = \"brambel\"\n");
+        let said = resolved(&text, Some(recipe())).expect_err("faulty");
+        assert!(
+            said.contains("services/chat.toml:8: the plan has no host `brambel`; did you mean")
+        );
+        assert!(
+            said.contains("services/chat.toml:7: a drill is due every 1 to 365 days"),
+            "{said}"
         );
     }
 

@@ -5,7 +5,7 @@
 mod list;
 mod make;
 mod open;
-mod opener;
+pub mod opener;
 mod paper;
 
 use clap::Subcommand;

@@ -3,10 +3,10 @@
 use clap::Args;
 use jiff::Timestamp;
 use model::backup::attempt::FailureV1;
-use model::backup::due::{Due, Past, due};
+use model::backup::due::{Due, Past, due, seed};
 use model::backup::evidence::EvidenceV1;
 use model::text::{moment, span};
-use node::backups::{failure, last, seed};
+use node::backups::{failure, last};
 use node::ground::Ground;
 use node::home::Address;
 use serde::Serialize;
@@ -52,7 +52,7 @@ pub fn status(address: &Address, arguments: &Status) -> anyhow::Result<u8> {
                 last: last.as_ref().map(|last| last.at),
                 failure: failure.as_ref(),
                 period_hours: expected.period_hours,
-                seed: &seed(&ground, &service.name, target),
+                seed: &seed(ground.host.as_str(), &service.name, target),
             };
             let due = match due(&past, now) {
                 Due::Now => now,

@@ -47,6 +47,8 @@ fn card(proof: &Proof, moment: &Moment) -> Markup {
                 @if let Some(time) = proof.drill.restore_milliseconds {
                     ", restored in " strong { (milliseconds(time)) }
                 }
+                @if let Some(by) = &proof.drill.by { "; drilled by " (short(by)) }
+                @if let Some(next) = proof.drill.next { "; the next from " (moment.at(next)) }
             }
             p {
                 span.label { "Who can act" } " "
@@ -65,7 +67,10 @@ fn row(saved: &Saved, moment: &Moment) -> Markup {
     html! {
         th scope="row" { (short(&saved.target)) }
         td { @if saved.verdict == Verdict::Pass { "read back" } @else { (saved.verdict) } }
-        td { @match saved.last { Some(last) => (moment.ago(last)), None => "never" } }
+        td {
+            @match saved.last { Some(last) => (moment.ago(last)), None => "never" }
+            @if let Some(next) = saved.next { "; the next from " (moment.at(next)) }
+        }
         td { code { (shown(&saved.place)) } }
     }
 }

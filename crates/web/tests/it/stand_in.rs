@@ -274,6 +274,7 @@ impl StandIn {
             files: Some(12_345),
             bytes: Some(750_000_000),
             rows: Some(100_000),
+            next: None,
         };
         Proof {
             service: self.tainted("chat"),
@@ -285,6 +286,8 @@ impl StandIn {
                 saved("offsite", Verdict::Unknown, None),
             ],
             drill: Drilled {
+                next: None,
+                by: None,
                 verdict: Verdict::Pass,
                 evidence: self.tainted("restored in 4.2 s"),
                 passed: Some(self.at),

@@ -12,22 +12,23 @@ pub(super) const CHECK: Check = Check {
     asks: "Looks at what the drills of each service left behind that the plan places here with \
            `backups`: a drill restores the newest snapshot into a sealed machine, compares it with \
            what was saved, starts the service there and asks it. A backup that was never restored \
-           is a hope.\n\
-           fail: no drill ever passed, the last that passed is more than two weeks old, or the \
-           newest one showed that the backup is bad.\n\
+           is a hope. Services of other hosts that the plan lets this one drill count here, too.\n\
+           fail: no drill ever passed, the last that passed is more than two periods old (a \
+           period is a week, or `every_days` of `[drill]` in the service's file), or the newest \
+           one from a target showed that the backup there is bad.\n\
            unknown: what the drills left behind could not be read, the newest one could not run, \
-           or its time lies in the future.\n\
-           pass: each service's newest drill passed within two weeks.",
+           its time lies in the future, or another host drills and brought nothing here.\n\
+           pass: each service's newest drill passed within two periods.",
     commands: &["cat /var/lib/stead/backup/drills/SERVICE.json", "stead proof SERVICE"],
-    mend: "`stead drill SERVICE` runs one now and says of each step what it saw. If a drill fails, \
+    mend: "`stead up` as root drills by itself; `stead drill SERVICE` runs one now and says of each step what it saw. If a drill fails, \
            the backup is not to be relied on: mend what it names, `stead backup now SERVICE`, and \
            drill again.",
     judge,
 };
 
 fn judge(scene: &Scene<'_>) -> Vec<Finding> {
-    let services = scene.plan.map_or(&[][..], |plan| &plan.services);
-    let saved: Vec<&Expected> = services.iter().filter(|one| !one.targets.is_empty()).collect();
+    let services = scene.plan.into_iter().flat_map(|plan| plan.services.iter().chain(&plan.drills));
+    let saved: Vec<&Expected> = services.filter(|one| !one.targets.is_empty()).collect();
     if saved.is_empty() {
         return vec![Finding::unknown(
             "host",
@@ -36,38 +37,46 @@ fn judge(scene: &Scene<'_>) -> Vec<Finding> {
     }
     let mut proved = Vec::new();
     let mut findings: Vec<Finding> =
-        saved.iter().filter_map(|service| sick(&service.service, scene, &mut proved)).collect();
+        saved.iter().filter_map(|service| sick(service, scene, &mut proved)).collect();
     if findings.is_empty() {
         findings.push(Finding::pass("host", proved.join("; ")));
     }
     findings
 }
 
-fn sick(name: &str, scene: &Scene<'_>, proved: &mut Vec<String>) -> Option<Finding> {
+fn sick(service: &Expected, scene: &Scene<'_>, proved: &mut Vec<String>) -> Option<Finding> {
+    let name = &service.service;
+    let host = scene.plan.map_or("", |plan| plan.name.as_str());
+    let on = service.drill.on.as_ref().filter(|on| on.as_str() != host);
+    let on = on.map_or_else(String::new, |on| format!(" --on {on}"));
     let found = scene.facts.upkeep.service(name).map(|trace| &trace.drills);
-    match drilled(name, found, scene.now) {
+    match drilled(service, host, found, scene.now) {
         Standing::Good(evidence) => {
             proved.push(format!("{name}: {evidence}"));
             None
         }
         Standing::Bad(evidence) => Some(
             Finding::fail(name, evidence)
-                .fix(format!("`stead drill {name}` says of each step what it saw")),
+                .fix(format!("`stead drill {name}{on}` says of each step what it saw")),
         ),
         Standing::Unknown(reason) => {
-            Some(Finding::unknown(name, reason).fix(format!("`stead drill {name}` runs one now")))
+            let fix = format!("`stead drill {name}{on}` runs one now");
+            Some(Finding::unknown(name, reason).fix(fix))
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use jiff::{SignedDuration, Timestamp};
 
     use super::*;
     use crate::backup::drill::{DrillV1, DrillsV1, Outcome};
     use crate::facts::Facts;
     use crate::facts::upkeep::{Left, ServiceTrace, Upkeep};
+    use crate::plan::drill::DrillPlan;
     use crate::plan::host::HostPlan;
     use crate::seen::Seen;
     use crate::verdict::Verdict;
@@ -94,14 +103,19 @@ mod tests {
         let mut plan = HostPlan::new("runko".parse().expect("a label"));
         let service = "chat".to_owned();
         let targets = vec!["disk".to_owned()];
-        plan.services.push(Expected { service: service.clone(), targets, period_hours: 24 });
+        let drill = DrillPlan::default();
+        plan.services.push(Expected { service: service.clone(), targets, period_hours: 24, drill });
         let services = vec![ServiceTrace { service, evidence: Vec::new(), drills }];
         let facts = Facts { upkeep: Upkeep { services, ..Upkeep::default() }, ..Facts::default() };
         CHECK.findings(&Scene { plan: Some(&plan), ..Scene::of(&facts, now) }).remove(0)
     }
 
+    fn drills(newest: DrillV1, passed: Option<DrillV1>) -> DrillsV1 {
+        DrillsV1 { newest, passed, proved: BTreeMap::new(), barred: None }
+    }
+
     fn whole(newest: DrillV1, passed: Option<DrillV1>) -> Seen<Left<DrillsV1>> {
-        Seen::Seen(Left::Whole(Box::new(DrillsV1 { newest, passed })))
+        Seen::Seen(Left::Whole(Box::new(drills(newest, passed))))
     }
 
     #[test]
@@ -128,5 +142,17 @@ mod tests {
         }
         let said = judged(whole(pass(1), Some(pass(1)))).evidence;
         assert_eq!(said, "chat: restored in 4.2 s, 1 d ago");
+    }
+
+    #[test]
+    fn a_bad_backup_stays_red_while_another_targets_passes() {
+        let bad = DrillsV1::with(None, drill(Outcome::Fail, 2));
+        let other = DrillV1 { target: "offsite".to_owned(), ..drill(Outcome::Pass, 1) };
+        let both = DrillsV1::with(Some(bad), other);
+        let finding = judged(Seen::Seen(Left::Whole(Box::new(both.clone()))));
+        assert_eq!(finding.verdict, Verdict::Fail);
+        assert!(finding.evidence.contains("the newest drill from disk"), "{}", finding.evidence);
+        let mended = DrillsV1::with(Some(both), drill(Outcome::Pass, 0));
+        assert_eq!(judged(Seen::Seen(Left::Whole(Box::new(mended)))).verdict, Verdict::Pass);
     }
 }

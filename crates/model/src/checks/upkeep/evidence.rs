@@ -74,6 +74,7 @@ mod tests {
     use crate::checks::upkeep::backup::CHECK;
     use crate::facts::Facts;
     use crate::facts::upkeep::{Left, ServiceTrace, TargetTrace, Upkeep};
+    use crate::plan::drill::DrillPlan;
     use crate::plan::host::{Backup, HostPlan};
     use crate::seen::Seen;
     use crate::verdict::Verdict;
@@ -102,6 +103,7 @@ mod tests {
             service: "chat".to_owned(),
             targets: targets.iter().map(|&target| target.to_owned()).collect(),
             period_hours: 24,
+            drill: DrillPlan::default(),
         });
         plan
     }

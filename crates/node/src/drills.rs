@@ -1,0 +1,188 @@
+//! The drill job: which service is due from which target, and what its copy is asked.
+//!
+//! Leaves out the machine, which is `host`'s, and what is proved, which `model` judges. A drill on
+//! schedule is a program of its own: its memory is given back, it is nice to others, and it ends
+//! when the node does.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use backup::staging;
+use host::drill::course::Told;
+use host::drill::machine::Root;
+use host::drill::{Order, store};
+use jiff::Timestamp;
+use model::backup::drill::{DrillV1, Outcome};
+use model::backup::due::{Due, seed};
+use model::backup::rota::{self, Rota};
+use model::plan::service::Service;
+use model::recipe::question::{Question, questions};
+use model::recipe::template;
+use model::text::{printable, with_causes};
+
+use crate::backups;
+use crate::error::Error;
+use crate::ground::{Ground, Place};
+
+/// A service whose drill is due, and the target whose turn it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    pub service: String,
+    pub target: String,
+}
+
+/// What a person may wish of a drill.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish<'a> {
+    /// How the snapshot's id begins; the newest if missing.
+    pub snapshot: Option<&'a str>,
+    /// The kind of sealed machine; the best that works if missing.
+    pub root: Option<Root>,
+    /// Whether a machine stays that did not pass.
+    pub keep: bool,
+}
+
+/// What a recipe asks of a copy of its service, filled in.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    emptied: Vec<PathBuf>,
+    prepare: Vec<String>,
+    questions: Vec<Question>,
+    assertions: Vec<String>,
+}
+
+impl Asked {
+    /// # Errors
+    /// If a text of the recipe cannot be filled in with the service's settings.
+    pub fn of(service: &Service) -> Result<Self, Error> {
+        let recipe = &service.recipe;
+        let fill = |text: &str| {
+            template::render(text, recipe, &service.values).map_err(|error| error.to_string())
+        };
+        let refused = |told: String| Error::Recipe { recipe: recipe.name.clone(), told };
+        let render = |text: &String| fill(text).map_err(refused);
+        let all = questions(recipe, fill).map_err(|error| refused(with_causes(&error)))?;
+        let drill = recipe.drill.clone().unwrap_or_default();
+        // A recipe that says nothing of drills is asked all that it asks of the live service.
+        let chosen =
+            |question: &Question| recipe.drill.is_none() || drill.checks.contains(&question.name);
+        let folders = recipe.package.directories.iter().map(|directory| render(&directory.path));
+        Ok(Self {
+            emptied: folders.map(|path| path.map(PathBuf::from)).collect::<Result<_, _>>()?,
+            prepare: drill.prepare.iter().map(render).collect::<Result<_, _>>()?,
+            questions: all.into_iter().filter(chosen).collect(),
+            assertions: drill.assertions.iter().map(render).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Drills here, on a thread of its own.
+    pub fn drill(
+        &self,
+        place: &Place,
+        host: &str,
+        wish: &Wish<'_>,
+        told: &dyn Told,
+    ) -> DrillV1 {
+        let order = Order {
+            scope: &place.scope,
+            reach: &place.reach(),
+            target: &place.name,
+            host,
+            snapshot: wish.snapshot,
+            emptied: &self.emptied,
+            prepare: &self.prepare,
+            questions: &self.questions,
+            assertions: &self.assertions,
+            root: wish.root,
+            keep: wish.keep,
+        };
+        // On a thread of its own that stays: the machine ends with it.
+        let drill =
+            std::thread::scope(|scope| scope.spawn(|| host::drill::run(&order, told)).join());
+        match drill {
+            Ok(drill) => drill,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+/// The drill that this host's plan asks for now, if any: of the service that was drilled longest
+/// ago. Not while a backup or a restore of it runs.
+pub fn next(ground: &Ground, now: Timestamp) -> Option<Turn> {
+    let mut waiting = Vec::new();
+    for service in ground.services.all.iter().filter(|one| one.is_drilled_by(&ground.host)) {
+        let Some(expected) = service.expected() else { continue };
+        let name = &service.name;
+        // Who saves it elsewhere knows what was saved; here only the target can tell.
+        let saved = |target: &&String| {
+            !service.is_on(&ground.host) || backups::last(name, target).is_some()
+        };
+        let targets: Vec<String> = expected.targets.iter().filter(saved).cloned().collect();
+        let drills = store::last(name).ok().flatten();
+        let rota = Rota {
+            drills: drills.as_ref(),
+            targets: &targets,
+            every_days: expected.drill.every_days,
+            seed: &seed(ground.host.as_str(), name, rota::ANY),
+        };
+        let Some((Due::Now, target)) = rota::next(&rota, now) else { continue };
+        if backups::is_restored(name) || staging::is_held(name) {
+            continue;
+        }
+        let turn = Turn { service: name.clone(), target: target.to_owned() };
+        waiting.push((drills.map(|drills| drills.newest.at), turn));
+    }
+    waiting.into_iter().min_by_key(|(since, _)| *since).map(|(_, turn)| turn)
+}
+
+/// Drills as this same program in a process of its own, after everybody else; what it shows is
+/// kept, also where it could not begin.
+pub fn run(ground: &Ground, turn: &Turn) -> DrillV1 {
+    let at = Timestamp::now();
+    match program(ground, turn) {
+        Ok(drill) => drill,
+        Err(reason) => {
+            let drill = DrillV1 {
+                service: turn.service.clone(),
+                host: ground.host.to_string(),
+                target: turn.target.clone(),
+                snapshot: None,
+                snapshot_at: None,
+                at,
+                outcome: Outcome::Unknown,
+                reason: printable(&reason, 1000),
+                steps: Vec::new(),
+                restore_milliseconds: None,
+                milliseconds: 0,
+            };
+            // What cannot be written is told by the missing evidence all the same.
+            let _unkept = store::keep(&drill);
+            drill
+        }
+    }
+}
+
+fn program(ground: &Ground, turn: &Turn) -> Result<DrillV1, String> {
+    // Also where the program's file was replaced since.
+    let this = format!("/proc/{}/exe", std::process::id());
+    let mut child = Command::new("nice")
+        .args(["-n", "10", "ionice", "-t", "-c", "3", &this, "--dir"])
+        .arg(ground.plan.path())
+        .args(["drill", &turn.service, "--target", &turn.target, "--json"])
+        .args(["--here", ground.host.as_str()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("cannot run `nice`: {error}"))?;
+    // Open for as long as this process lives: at its end the drill ends, too.
+    let held = child.stdin.take();
+    held.as_ref().map_or(Ok(()), crate::remote::no_key).map_err(|error| error.to_string())?;
+    let output = child.wait_with_output().map_err(|error| format!("cannot wait: {error}"))?;
+    drop(held);
+    serde_json::from_slice(&output.stdout).map_err(|_| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let last: Vec<&str> = said.lines().filter(|line| crate::remote::is_error(line)).collect();
+        if last.is_empty() { format!("it ended, {}", output.status) } else { last.join("; ") }
+    })
+}

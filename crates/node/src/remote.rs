@@ -1,0 +1,272 @@
+//! A drill on another host of the plan, through the system's own `ssh`: its configuration, its
+//! keys, its known hosts.
+//!
+//! Leaves out what is drilled. The other side is this same program with `--here`; it reads a key
+//! from its standard input, if one is sent, and ends when that is closed, whatever closed it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use backup::password::Password;
+use model::backup::drill::DrillV1;
+use model::host_name::HostName;
+use model::text::printable;
+
+/// No drill says more, in bytes.
+const LARGEST: u64 = 1024 * 1024;
+/// How often is asked whether somebody wants it to end.
+const ASK: Duration = Duration::from_millis(100);
+/// What the script there ends with if there is no such program, as a shell does.
+const NO_PROGRAM: i32 = 127;
+/// What `ssh` itself ends with, ssh(1).
+const NO_SSH: i32 = 255;
+/// How `clap` ends on an argument that it does not know.
+const USAGE: i32 = 2;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("`ssh` does not run")]
+    Ssh { source: std::io::Error },
+    #[error("`{address}` is no host for `ssh`")]
+    Address { host: HostName, address: String },
+    #[error("cannot reach {host} by `ssh {address}`: {told}")]
+    Unreachable { host: HostName, address: String, told: String },
+    #[error("there is no `stead` on {host}")]
+    NoStead { host: HostName },
+    #[error("the `stead` on {host} is another version and does not drill for others: {told}")]
+    Older { host: HostName, told: String },
+    #[error("{host} did not drill: {told}")]
+    There { host: HostName, told: String },
+}
+
+impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Ssh { .. } => "`apt-get install openssh-client`".to_owned(),
+            Self::Address { host, .. } => {
+                format!("write `address` in hosts/{host}.toml as `ssh` takes it, as `root@{host}`")
+            }
+            Self::Unreachable { host, address, .. } => format!(
+                "`ssh {address} true` has to work without asking; `address` in hosts/{host}.toml \
+                 and ~/.ssh/config say where and as whom"
+            ),
+            Self::NoStead { host } => format!(
+                "copy this program there: `scp $(command -v stead) root@{host}:/usr/local/bin/`"
+            ),
+            Self::Older { host, .. } => format!("put the same version on {host}"),
+            Self::There { .. } => return None,
+        })
+    }
+}
+
+/// What is asked of the other host.
+#[derive(Clone, Copy, Debug)]
+pub struct Errand<'a> {
+    pub host: &'a HostName,
+    /// As `ssh` takes it.
+    pub address: &'a str,
+    /// The plan's folder there; the usual one if missing.
+    pub plan: Option<&'a str>,
+    /// What follows `stead drill`.
+    pub words: &'a [&'a str],
+    /// The repository's key, if the host need not have it.
+    pub key: Option<&'a Password>,
+}
+
+/// Drills there. `say` gets each line of progress; `is_over` is asked now and then whether to end
+/// it, and whatever it says, the other side is waited for, unless it says so twice.
+///
+/// # Errors
+/// If there was no drill, not even one that proves nothing.
+pub fn drill(
+    errand: &Errand<'_>,
+    say: impl Fn(&str) + Sync,
+    is_over: impl Fn() -> Over,
+) -> Result<DrillV1, Error> {
+    let Errand { host, address, .. } = *errand;
+    if address.is_empty() || address.starts_with('-') || address.contains(char::is_whitespace) {
+        return Err(Error::Address { host: host.clone(), address: address.to_owned() });
+    }
+    let mut child = begin(errand)?;
+    let stdin = child.stdin.take();
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    thread::scope(|scope| {
+        let (sender, ended) = mpsc::channel();
+        let answer = scope.spawn(move || {
+            let mut text = Vec::new();
+            let read = stdout.map(|stdout| stdout.take(LARGEST).read_to_end(&mut text));
+            drop((read, sender));
+            text
+        });
+        let errors = scope.spawn(|| heard(stderr, &say));
+        let status = wait(&mut child, stdin, errand.key, &ended, is_over);
+        let text = answer.join().unwrap_or_default();
+        let errors = errors.join().unwrap_or_default();
+        match serde_json::from_slice(&text) {
+            Ok(drill) => Ok(drill),
+            Err(_) => Err(why(errand, status.map_err(|source| Error::Ssh { source })?, &errors)),
+        }
+    })
+}
+
+/// Whether somebody wants it to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    No,
+    /// The other side takes everything away, and says so.
+    Soon,
+    /// Without waiting for that: it does so all the same.
+    Now,
+}
+
+fn begin(errand: &Errand<'_>) -> Result<Child, Error> {
+    Command::new("ssh")
+        .args(["-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20"])
+        .args(["-o", "ServerAliveInterval=15", "--", errand.address])
+        .arg(format!("exec sh -c {}", quoted(&script(errand))))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // Ctrl-C is for us: the other side is told by the end of its input.
+        .process_group(0)
+        .spawn()
+        .map_err(|source| Error::Ssh { source })
+}
+
+/// What is run there, as root.
+fn script(errand: &Errand<'_>) -> String {
+    let mut line = "stead".to_owned();
+    let plan = errand.plan.map(|plan| ["--dir", plan]);
+    let words = plan.iter().flatten().chain(&["drill"]).chain(errand.words);
+    for word in words.chain(&["--json", "--here", errand.host.as_str()]) {
+        line.push(' ');
+        line.push_str(&quoted(word));
+    }
+    format!(
+        "command -v stead >/dev/null || exit {NO_PROGRAM}; \
+         if [ \"$(id -u)\" = 0 ]; then exec {line}; else exec sudo -n {line}; fi"
+    )
+}
+
+/// A word for a POSIX shell.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// Sends the key, or says that none comes.
+fn send(mut stdin: &ChildStdin, key: Option<&Password>) -> std::io::Result<()> {
+    let mut line = key.map_or_else(String::new, |key| key.reveal().to_owned());
+    line.push('\n');
+    stdin.write_all(line.as_bytes())?;
+    stdin.flush()
+}
+
+/// Says that no key comes: the drill takes the one that its host keeps.
+pub(crate) fn no_key(stdin: &ChildStdin) -> std::io::Result<()> {
+    send(stdin, None)
+}
+
+/// Hands progress on, and keeps what tells of an error.
+fn heard(stderr: Option<impl Read>, say: &(impl Fn(&str) + Sync)) -> Vec<String> {
+    let mut errors = Vec::new();
+    let Some(stderr) = stderr else { return errors };
+    let mut lines = BufReader::new(stderr).split(b'\n');
+    while let Some(Ok(line)) = lines.next() {
+        let line = printable(&String::from_utf8_lossy(&line), 1000);
+        // What is no step of a drill is of `ssh`, of the shell there, or an error.
+        if is_progress(&line) {
+            say(&line);
+        } else if !line.trim().is_empty() && errors.len() < 20 {
+            errors.push(line.trim().to_owned());
+        }
+    }
+    errors
+}
+
+/// Whether a line tells how a drill goes on.
+fn is_progress(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    words.next() == Some("Drilling") || matches!(words.next(), Some("done" | "bad" | "barred"))
+}
+
+/// Whether a line of this program tells of an error.
+pub(crate) fn is_error(line: &str) -> bool {
+    ["error: ", "cause: ", "hint: "].iter().any(|start| line.trim_start().starts_with(start))
+}
+
+fn wait(
+    child: &mut Child,
+    stdin: Option<ChildStdin>,
+    key: Option<&Password>,
+    ended: &mpsc::Receiver<()>,
+    is_over: impl Fn() -> Over,
+) -> std::io::Result<ExitStatus> {
+    // Who is gone already says why on its way out.
+    let mut stdin = stdin.filter(|stdin| send(stdin, key).is_ok());
+    loop {
+        match ended.recv_timeout(ASK) {
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            _ => break,
+        }
+        match is_over() {
+            Over::No => {}
+            Over::Soon => drop(stdin.take()),
+            Over::Now => {
+                child.kill()?;
+                break;
+            }
+        }
+    }
+    drop(stdin);
+    child.wait()
+}
+
+fn why(errand: &Errand<'_>, status: ExitStatus, errors: &[String]) -> Error {
+    let host = errand.host.clone();
+    let told = match errors {
+        [] => format!("it said nothing, {status}"),
+        errors => errors.join("; "),
+    };
+    match status.code() {
+        Some(NO_SSH) => Error::Unreachable { host, address: errand.address.to_owned(), told },
+        Some(NO_PROGRAM) => Error::NoStead { host },
+        Some(USAGE) => Error::Older { host, told },
+        _ => Error::There { host, told },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_run_there_is_quoted_and_holds_no_key() {
+        let host = "bramble".parse().expect("a label");
+        let words = ["chat", "--snapshot", "4f2c'; rm -rf /; '"];
+        let key = Password::generate().expect("bytes");
+        let errand = Errand {
+            host: &host,
+            address: "root@bramble",
+            plan: Some("/srv/mesh"),
+            words: &words,
+            key: Some(&key),
+        };
+        let line = script(&errand);
+        assert!(line.contains("exec stead '--dir' '/srv/mesh' 'drill' 'chat' '--snapshot' "));
+        assert!(line.contains(r"'4f2c'\''; rm -rf /; '\''' '--json' '--here' 'bramble'"), "{line}");
+        assert!(!line.contains(key.reveal()));
+    }
+
+    #[test]
+    fn progress_is_told_from_errors() {
+        assert!(is_progress("fetch      done      1.2 s  snapshot 4f2c"));
+        assert!(is_progress("Drilling chat in a machine without a network"));
+        assert!(!is_progress("error: the plan has no service `chat`"));
+        assert!(!is_progress("ssh: connect to host bramble port 22: Connection refused"));
+    }
+}
