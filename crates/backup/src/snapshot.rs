@@ -2,6 +2,7 @@
 //!
 //! Leaves out making, restoring and checking.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -121,7 +122,16 @@ pub struct Restored {
     /// What is not as the snapshot says: an owner, a mode, a time. Contents are never here: a
     /// content that cannot be restored is an error.
     pub faults: Vec<String>,
+    pub strangers: Strangers,
     pub took: Duration,
+}
+
+/// Users and groups that own something in a snapshot and that this machine does not have: their
+/// files have the numbers of the machine that was saved.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Strangers {
+    pub users: BTreeMap<String, u32>,
+    pub groups: BTreeMap<String, u32>,
 }
 
 /// How deep a check looks.

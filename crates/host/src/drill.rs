@@ -12,6 +12,7 @@ pub(crate) mod layers;
 pub mod machine;
 mod mounts;
 mod nspawn;
+mod packages;
 mod private;
 mod scratch;
 mod sealed;
@@ -25,7 +26,7 @@ use std::time::Instant;
 
 use backup::postgres::cluster::Cluster;
 use backup::reach::Reach;
-use backup::snapshot::Snapshot;
+use backup::snapshot::{Snapshot, Strangers};
 use jiff::Timestamp;
 use model::backup::drill::{DrillV1, Outcome, Step, judge, restore_time};
 use model::backup::manifest::DatabaseV1;
@@ -35,6 +36,7 @@ use model::recipe::question::Question;
 use crate::drill::course::{Course, Told, Trouble};
 use crate::drill::layers::below;
 use crate::drill::machine::{Plan, Root};
+use crate::drill::packages::Brought;
 use crate::drill::scratch::Scratch;
 use crate::drill::sealed::Sealed;
 use crate::error::Error;
@@ -138,7 +140,11 @@ fn inside(
     if let Some(was) = fetched.manifest.database.as_ref().filter(|was| was.engine == "sqlite") {
         course.step(Step::Database, || data::sqlite(was, &staging, &restored))?;
     }
-    let machine = course.step(Step::Machine, || boot(order, scratch, &restored))?;
+    let was = fetched.manifest.version.as_deref();
+    let brought = course.step(Step::Packages, || packages::bring(order.scope, was))?;
+    let (strangers, brought) = (&fetched.restored.strangers, brought.as_ref());
+    let machine =
+        course.step(Step::Machine, || boot(order, scratch, &restored, strangers, brought))?;
     let cluster = match &fetched.manifest.database {
         Some(was) if was.engine == "postgresql" => {
             match postgres(order, scratch, course, &machine, was) {
@@ -188,6 +194,8 @@ fn boot(
     order: &Order<'_>,
     scratch: &Scratch,
     restored: &Path,
+    strangers: &Strangers,
+    packages: Option<&Brought>,
 ) -> Result<(Sealed, String), Trouble> {
     let start = Instant::now();
     let mut paths: Vec<PathBuf> = order.scope.paths.iter().map(PathBuf::from).collect();
@@ -220,6 +228,8 @@ fn boot(
         emptied: order.emptied,
         copies: &copies,
         binds: &binds,
+        strangers,
+        packages,
         keep: order.keep,
     };
     let machine = Sealed::boot(scratch, &plan)?;

@@ -28,6 +28,8 @@ pub enum Error {
     NotBooted { told: String },
     #[error("the sealed machine has a way out: {way}")]
     NotSealed { way: String },
+    #[error("the service's packages cannot be installed inside: {told}")]
+    Packages { told: String },
     #[error("cannot {what} `{path}`")]
     File { what: &'static str, path: PathBuf, source: io::Error },
     #[error("there is no system user `{user}`")]

@@ -76,13 +76,7 @@ impl Asked {
     }
 
     /// Drills here, on a thread of its own.
-    pub fn drill(
-        &self,
-        place: &Place,
-        host: &str,
-        wish: &Wish<'_>,
-        told: &dyn Told,
-    ) -> DrillV1 {
+    pub fn drill(&self, place: &Place, host: &str, wish: &Wish<'_>, told: &dyn Told) -> DrillV1 {
         let order = Order {
             scope: &place.scope,
             reach: &place.reach(),
@@ -106,31 +100,37 @@ impl Asked {
     }
 }
 
+/// When a service is drilled next on this host, and from which target; `None` where there is nothing
+/// to restore from, or another host drills it.
+pub fn rota(ground: &Ground, service: &Service, now: Timestamp) -> Option<(Due, String)> {
+    let expected = service.expected().filter(|_| service.is_drilled_by(&ground.host))?;
+    let name = &service.name;
+    // Who saves it elsewhere knows what was saved; here only the target can tell.
+    let saved =
+        |target: &&String| !service.is_on(&ground.host) || backups::last(name, target).is_some();
+    let targets: Vec<String> = expected.targets.iter().filter(saved).cloned().collect();
+    let drills = store::last(name).ok().flatten();
+    let rota = Rota {
+        drills: drills.as_ref(),
+        targets: &targets,
+        every_days: expected.drill.every_days,
+        seed: &seed(ground.host.as_str(), name, rota::ANY),
+    };
+    rota::next(&rota, now).map(|(due, target)| (due, target.to_owned()))
+}
+
 /// The drill that this host's plan asks for now, if any: of the service that was drilled longest
 /// ago. Not while a backup or a restore of it runs.
 pub fn next(ground: &Ground, now: Timestamp) -> Option<Turn> {
     let mut waiting = Vec::new();
-    for service in ground.services.all.iter().filter(|one| one.is_drilled_by(&ground.host)) {
-        let Some(expected) = service.expected() else { continue };
+    for service in &ground.services.all {
         let name = &service.name;
-        // Who saves it elsewhere knows what was saved; here only the target can tell.
-        let saved = |target: &&String| {
-            !service.is_on(&ground.host) || backups::last(name, target).is_some()
-        };
-        let targets: Vec<String> = expected.targets.iter().filter(saved).cloned().collect();
-        let drills = store::last(name).ok().flatten();
-        let rota = Rota {
-            drills: drills.as_ref(),
-            targets: &targets,
-            every_days: expected.drill.every_days,
-            seed: &seed(ground.host.as_str(), name, rota::ANY),
-        };
-        let Some((Due::Now, target)) = rota::next(&rota, now) else { continue };
+        let Some((Due::Now, target)) = rota(ground, service, now) else { continue };
         if backups::is_restored(name) || staging::is_held(name) {
             continue;
         }
-        let turn = Turn { service: name.clone(), target: target.to_owned() };
-        waiting.push((drills.map(|drills| drills.newest.at), turn));
+        let since = store::last(name).ok().flatten().map(|drills| drills.newest.at);
+        waiting.push((since, Turn { service: name.clone(), target }));
     }
     waiting.into_iter().min_by_key(|(since, _)| *since).map(|(_, turn)| turn)
 }

@@ -145,7 +145,7 @@ impl Ground {
 
     /// A target as this host reaches it: a folder of a service's own host is elsewhere one behind
     /// `ssh`, unless the disk was carried here.
-    fn from_here(&self, service: &Service, target: &Target) -> Result<Target, Error> {
+    fn reached(&self, service: &Service, target: &Target) -> Result<Target, Error> {
         match (target, service.plan.hosts.first()) {
             (Target::Folder { path }, Some(host))
                 if !service.is_on(&self.host) && !Path::new(path).join(&service.name).exists() =>
@@ -201,7 +201,7 @@ impl Ground {
             Target::S3 { .. } => Some(credentials::of_host(target)?),
             Target::Folder { .. } | Target::Sftp { .. } => None,
         };
-        let (name, target) = (target.to_owned(), self.from_here(service, found)?);
+        let (name, target) = (target.to_owned(), self.reached(service, found)?);
         Ok(Place { scope, name, target, password, credentials })
     }
 

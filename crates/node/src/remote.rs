@@ -208,11 +208,7 @@ fn wait(
 ) -> std::io::Result<ExitStatus> {
     // Who is gone already says why on its way out.
     let mut stdin = stdin.filter(|stdin| send(stdin, key).is_ok());
-    loop {
-        match ended.recv_timeout(ASK) {
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
-            _ => break,
-        }
+    while let Err(mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(ASK) {
         match is_over() {
             Over::No => {}
             Over::Soon => drop(stdin.take()),

@@ -80,9 +80,9 @@ pub(crate) fn emptied(more: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 /// The units that are masked inside: those that nobody wants in a copy, every timer that is
-/// enabled here, and every other enabled unit that no unit of the service names.
-pub(crate) fn masked(root: &Path, units: &[String]) -> Vec<String> {
-    let texts: String = units.iter().map(|unit| text_of(root, unit)).collect();
+/// enabled here, and every other enabled unit that no unit of the service, as it is `inside`, names.
+pub(crate) fn masked(root: &Path, inside: &Path, units: &[String]) -> Vec<String> {
+    let texts: String = units.iter().map(|unit| text_of(inside, unit)).collect();
     let needed = |unit: &str| {
         let stem = unit.rsplit_once('.').map_or(unit, |(stem, _)| stem);
         units.iter().any(|own| own == unit)
@@ -144,7 +144,7 @@ mod tests {
         fs::write(units.join("timers.target.wants/chat.timer"), "").expect("written");
         fs::write(units.join("chat.service"), "[Unit]\nAfter=redis-server.service\n")
             .expect("written");
-        let masked = masked(root.path(), &["chat.service".to_owned()]);
+        let masked = masked(root.path(), root.path(), &["chat.service".to_owned()]);
         let has = |unit: &str| masked.iter().any(|one| one == unit);
         assert!(has("nginx.service") && has("chat.timer") && has("postfix.service"));
         assert!(!has("chat.service") && !has("redis-server.service"));

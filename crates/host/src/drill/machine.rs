@@ -4,6 +4,10 @@
 
 use std::path::PathBuf;
 
+use backup::snapshot::Strangers;
+
+use crate::drill::packages::Brought;
+
 /// How the machine's root is cut off from this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Root {
@@ -28,6 +32,10 @@ pub(crate) struct Plan<'a> {
     pub copies: &'a [(PathBuf, PathBuf)],
     /// What of this host's file system is at which place inside.
     pub binds: &'a [(PathBuf, PathBuf)],
+    /// Owners of what is bound into it that this host does not have.
+    pub strangers: &'a Strangers,
+    /// Installed inside before it boots.
+    pub packages: Option<&'a Brought>,
     /// Whether it may outlive this process, for a look inside.
     pub keep: bool,
 }

@@ -19,7 +19,7 @@ use crate::drill::hide;
 use crate::drill::layers::{Layers, below, make};
 use crate::drill::machine::{Choice, Facts, Plan, Root, chosen};
 use crate::drill::scratch::{Scratch, children};
-use crate::drill::{mounts, nspawn, private};
+use crate::drill::{mounts, nspawn, packages, private};
 use crate::error::Error;
 
 /// A boot takes a second; this is for a host loaded with other work.
@@ -186,10 +186,12 @@ fn lay(scratch: &Scratch, plan: &Plan<'_>) -> Result<PathBuf, Error> {
         make(folder, 0o755)?;
     }
     // Neither an overlay nor the file system of a lower layer can be an upper one.
+    let more = plan.packages.map_or(0, |packages| packages.bytes);
+    let quarter = rustix::system::sysinfo();
+    let quarter = quarter.totalram.saturating_mul(u64::from(quarter.mem_unit)) / 4;
+    let options = format!("mode=0700,size={}", quarter.saturating_add(more));
     command::must(
-        Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "mode=0700,size=25%", "stead-drill"])
-            .arg(&memory),
+        Command::new("mount").args(["-t", "tmpfs", "-o", &options, "stead-drill"]).arg(&memory),
         LIMIT,
     )?;
     let layers = Layers::new(&memory, mounts::of_this_host(plan.gone)?)?;
@@ -206,6 +208,10 @@ fn lay(scratch: &Scratch, plan: &Plan<'_>) -> Result<PathBuf, Error> {
     }
     layers.skeleton(Path::new(LOGS))?;
     layers.mount(&root)?;
+    packages::introduce(&root, plan.strangers)?;
+    if let Some(brought) = plan.packages {
+        packages::install(&root, brought)?;
+    }
     for (here, place) in plan.copies {
         let place = below(&root, place);
         if let Some(above) = place.parent() {
@@ -228,7 +234,7 @@ fn furnish(root: &Path, plan: &Plan<'_>) -> Result<(), Error> {
     write(&format!("etc/systemd/system/{TARGET}"), TARGET_TEXT)?;
     write("etc/resolv.conf", "# A sealed machine has no name server.\n")?;
     write("etc/fstab", "# A sealed machine mounts nothing.\n")?;
-    for unit in hide::masked(Path::new("/"), plan.units) {
+    for unit in hide::masked(Path::new("/"), root, plan.units) {
         let path = root.join("etc/systemd/system").join(unit);
         if path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
             continue;

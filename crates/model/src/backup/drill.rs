@@ -252,10 +252,11 @@ pub fn restore_time(steps: &[StepV1]) -> u64 {
 mod tests {
     use super::*;
 
-    const ALL: [Step; 13] = [
+    const ALL: [Step; 14] = [
         Step::Room,
         Step::Fetch,
         Step::Files,
+        Step::Packages,
         Step::Machine,
         Step::Cluster,
         Step::Database,

@@ -1,18 +1,22 @@
 //! `stead backup status`: what this host knows of its backups, without asking a target.
 
 use clap::Args;
+use host::drill::store;
 use jiff::Timestamp;
 use model::backup::attempt::FailureV1;
+use model::backup::drill::Outcome;
 use model::backup::due::{Due, Past, due, seed};
 use model::backup::evidence::EvidenceV1;
+use model::plan::service::Service;
 use model::text::{moment, span};
 use node::backups::{failure, last};
+use node::drills;
 use node::ground::Ground;
 use node::home::Address;
 use serde::Serialize;
 
 use crate::flags::Json;
-use crate::output;
+use crate::{due_text, output};
 
 /// Show when each service was last saved at each target, what failed since, and when it is due.
 ///
@@ -73,11 +77,40 @@ pub fn status(address: &Address, arguments: &Status) -> anyhow::Result<u8> {
         output::say(&fault.to_string());
     }
     let mut text: String = all.iter().map(|one| shown(one, now)).collect();
+    for service in ground.chosen(&arguments.services)? {
+        text.push_str(&drilled(&ground, service, now));
+    }
     if all.is_empty() {
         text.push_str("no service of this host names a target in its `backups`\n");
     }
     output::print(&text)?;
     Ok(0)
+}
+
+/// The last drill of a service and the next, in a line; nothing if it has no backup.
+fn drilled(ground: &Ground, service: &Service, now: Timestamp) -> String {
+    if service.plan.backups.is_empty() {
+        return String::new();
+    }
+    let last = store::last(&service.name).ok().flatten().map(|drills| drills.newest);
+    let last = last.map_or("never drilled".to_owned(), |last| {
+        let word = match last.outcome {
+            Outcome::Pass => "PASS",
+            Outcome::Fail => "FAIL",
+            Outcome::Unknown => "UNKNOWN",
+        };
+        let ago = output::ago(last.at, now);
+        output::tame(&format!("drilled {ago} ago from {} on {}: {word}", last.target, last.host))
+    });
+    let next = match (drills::rota(ground, service, now), &service.plan.drill.on) {
+        (Some((Due::Now, target)), _) => format!("next from {target} now"),
+        (Some((Due::At(at), target)), _) => {
+            format!("next from {target} {}", due_text::when(at, now))
+        }
+        (None, Some(host)) if *host != ground.host => format!("{host} drills it"),
+        (None, _) => "the next once it is saved".to_owned(),
+    };
+    format!("{}: {last}; {next}\n", service.name)
 }
 
 fn shown(one: &Standing, now: Timestamp) -> String {

@@ -17,6 +17,7 @@ mod lab_memory;
 mod lab_network;
 mod lab_pub;
 mod lab_repo;
+mod lab_schedule;
 mod lab_script;
 mod lab_storage;
 mod lab_synapse;

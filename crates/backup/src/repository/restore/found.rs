@@ -15,7 +15,7 @@ use rustix::process::geteuid;
 
 use crate::error::Error;
 use crate::repository::restore::traits::{attributes_of, bits};
-use crate::snapshot::Restored;
+use crate::snapshot::{Restored, Strangers};
 use crate::source::attributes::{self, Attributes};
 use crate::source::names::Names;
 
@@ -30,6 +30,7 @@ pub struct Found {
     files: AtomicU64,
     bytes: AtomicU64,
     faults: Mutex<Vec<String>>,
+    strangers: Mutex<Strangers>,
 }
 
 impl Found {
@@ -41,6 +42,7 @@ impl Found {
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             faults: Mutex::new(Vec::new()),
+            strangers: Mutex::default(),
         }
     }
 
@@ -49,7 +51,8 @@ impl Found {
         // They were found by several at once.
         faults.sort();
         let (files, bytes) = (self.files.into_inner(), self.bytes.into_inner());
-        Restored { files, bytes, faults, took }
+        let strangers = self.strangers.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Restored { files, bytes, faults, strangers, took }
     }
 
     /// The owner and the group that it should have: a name counts for more than a number, which
@@ -59,6 +62,24 @@ impl Found {
         let user = meta.user.as_deref().and_then(|name| self.names.user_number(name));
         let group = meta.group.as_deref().and_then(|name| self.names.group_number(name));
         (user.or(meta.uid), group.or(meta.gid))
+    }
+
+    /// Notes an owner that this machine does not have.
+    fn note(&self, node: &Node) {
+        let meta = &node.meta;
+        let unknown = |known: Option<u32>| known.is_none();
+        let user = meta.user.as_deref().filter(|name| unknown(self.names.user_number(name)));
+        let group = meta.group.as_deref().filter(|name| unknown(self.names.group_number(name)));
+        if user.is_none() && group.is_none() {
+            return;
+        }
+        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(name), Some(number)) = (user, meta.uid) {
+            strangers.users.entry(name.to_owned()).or_insert(number);
+        }
+        if let (Some(name), Some(number)) = (group, meta.gid) {
+            strangers.groups.entry(name.to_owned()).or_insert(number);
+        }
     }
 
     /// Looks at a file that is open.
@@ -81,6 +102,7 @@ impl Found {
     ) -> Result<(), Error> {
         let fails = |reason: String| Error::Restore { path: place.to_owned(), reason };
         let metadata = metadata.map_err(|error| fails(error.to_string()))?;
+        self.note(node);
         self.files.fetch_add(u64::from(!node.is_dir()), Ordering::Relaxed);
         if node.is_file() {
             let (is, was) = (metadata.len(), node.meta.size);
