@@ -20,6 +20,7 @@ use model::plan::host::Listen;
 use model::text::{counted, milliseconds, with_causes};
 use node::answers::Latest;
 use node::backups::Ended;
+use node::drills;
 use node::ground::Ground;
 use node::home::{Address, Home, Turn};
 use node::look;
@@ -224,7 +225,11 @@ fn upkeep(home: &Home, found: &Upkeep) {
     let now = Timestamp::now();
     let mut cards = proof::cards(&ground, found, now);
     cards.retain(|card| !card.backups.is_empty());
-    if cards.is_empty() {
+    let others = ground.services.all.iter().filter(|one| !one.is_on(&ground.host));
+    let drills: Vec<(&str, Timestamp)> = others
+        .filter_map(|one| Some((one.name.as_str(), drills::rota(&ground, one, now)?.0.moment(now))))
+        .collect();
+    if cards.is_empty() && drills.is_empty() {
         return;
     }
     if !rustix::process::geteuid().is_root() {
@@ -236,6 +241,10 @@ fn upkeep(home: &Home, found: &Upkeep) {
     for card in &cards {
         let next = due_text::of(card, now);
         output::say(&output::tame(&format!("{:7} {}: {next}", "next", card.service)));
+    }
+    for (service, next) in drills {
+        let when = due_text::when(next, now);
+        output::say(&format!("{:7} {service}: drilled {when} for its own host", "next"));
     }
 }
 

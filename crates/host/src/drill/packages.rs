@@ -204,23 +204,24 @@ fn sweep(folder: &Path, closure: &[(String, String)]) -> Result<(u64, u64), Erro
     let (mut size, mut unpacked) = (0, 0);
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if !name.ends_with(".deb") {
+        if path.extension().is_none_or(|end| end != "deb") {
             continue;
         }
-        let wanted = closure.iter().any(|(package, version)| {
-            let package = package.split(':').next().unwrap_or(package);
-            name.starts_with(&format!("{package}_{}_", version.replace(':', "%3a")))
-        });
+        let mut ask = Command::new("dpkg-deb");
+        ask.args(["--show", "--showformat", "${Package} ${Version} ${Installed-Size}", "--"]);
+        let shown = command::must(ask.arg(&path), QUICK)?;
+        let mut words = shown.split_whitespace();
+        let (name, version) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+        let kibibytes: u64 = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
+        let wanted = closure
+            .iter()
+            .any(|(package, wanted)| package.split(':').next() == Some(name) && wanted == version);
         if !wanted {
             // What stays would be installed, too.
             fs::remove_file(&path).map_err(failed)?;
             continue;
         }
         size += path.metadata().map_err(failed)?.len();
-        let mut ask = Command::new("dpkg-deb");
-        ask.args(["--show", "--showformat", "${Installed-Size}", "--"]).arg(&path);
-        let kibibytes: u64 = command::must(&mut ask, QUICK)?.trim().parse().unwrap_or(0);
         unpacked += kibibytes << 10;
     }
     Ok((size, unpacked))

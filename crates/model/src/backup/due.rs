@@ -34,6 +34,16 @@ pub enum Due {
     At(Timestamp),
 }
 
+impl Due {
+    /// From when on it is due, by the clock that says `now`.
+    pub fn moment(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Now => now,
+            Self::At(at) => at,
+        }
+    }
+}
+
 /// What spreads a host's backups and drills over their periods.
 pub fn seed(host: &str, service: &str, target: &str) -> String {
     format!("{host}/{service}@{target}")

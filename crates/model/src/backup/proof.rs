@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::backup::due::{Due, Past, due, seed};
+use crate::backup::due::{Past, due, seed};
 use crate::backup::rota::{self, Rota};
 use crate::backup::standing::{Standing, drilled, saved};
 use crate::facts::upkeep::{Left, ServiceTrace};
@@ -219,14 +219,7 @@ fn place(ground: &Ground<'_>, target: &str, now: Timestamp) -> Saved {
         bytes: last.map(|last| last.bytes),
         rows: last.map(|last| last.rows),
         // What cannot be read decides nothing.
-        next: matches!(found, Some(Seen::Seen(_))).then(|| moment(due(&past, now), now)),
-    }
-}
-
-fn moment(due: Due, now: Timestamp) -> Timestamp {
-    match due {
-        Due::Now => now,
-        Due::At(at) => at,
+        next: matches!(found, Some(Seen::Seen(_))).then(|| due(&past, now).moment(now)),
     }
 }
 
@@ -252,7 +245,7 @@ fn drill(ground: &Ground<'_>, now: Timestamp) -> Drilled {
         seed: &seed(ground.host, name, rota::ANY),
     };
     let by = ground.service.drill.on.as_ref().filter(|on| on.as_str() != ground.host);
-    let next = rota::next(&rota, now).map(|(due, _)| moment(due, now));
+    let next = rota::next(&rota, now).map(|(due, _)| due.moment(now));
     Drilled {
         verdict,
         evidence,

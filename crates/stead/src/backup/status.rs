@@ -5,7 +5,7 @@ use host::drill::store;
 use jiff::Timestamp;
 use model::backup::attempt::FailureV1;
 use model::backup::drill::Outcome;
-use model::backup::due::{Due, Past, due, seed};
+use model::backup::due::{Past, due, seed};
 use model::backup::evidence::EvidenceV1;
 use model::plan::service::Service;
 use model::text::{moment, span};
@@ -58,10 +58,7 @@ pub fn status(address: &Address, arguments: &Status) -> anyhow::Result<u8> {
                 period_hours: expected.period_hours,
                 seed: &seed(ground.host.as_str(), &service.name, target),
             };
-            let due = match due(&past, now) {
-                Due::Now => now,
-                Due::At(at) => at,
-            };
+            let due = due(&past, now).moment(now);
             let place = ground.stead.targets.get(target);
             let place = place.map(|found| found.repository(&service.name)).unwrap_or_default();
             let period_hours = expected.period_hours;
@@ -103,9 +100,8 @@ fn drilled(ground: &Ground, service: &Service, now: Timestamp) -> String {
         output::tame(&format!("drilled {ago} ago from {} on {}: {word}", last.target, last.host))
     });
     let next = match (drills::rota(ground, service, now), &service.plan.drill.on) {
-        (Some((Due::Now, target)), _) => format!("next from {target} now"),
-        (Some((Due::At(at), target)), _) => {
-            format!("next from {target} {}", due_text::when(at, now))
+        (Some((due, target)), _) => {
+            format!("next from {target} {}", due_text::when(due.moment(now), now))
         }
         (None, Some(host)) if *host != ground.host => format!("{host} drills it"),
         (None, _) => "the next once it is saved".to_owned(),

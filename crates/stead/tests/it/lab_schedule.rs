@@ -47,7 +47,7 @@ fn lab_who_watches_saves_and_drills_and_is_red_when_the_disk_goes() -> Result<()
         ))?;
     }
     machine.write("/root/clock", "+0")?;
-    let clock = "--setenv=LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1 \
+    let clock = "--setenv='LD_PRELOAD=/usr/$LIB/faketime/libfaketime.so.1' \
                  --setenv=FAKETIME_TIMESTAMP_FILE=/root/clock --setenv=FAKETIME_NO_CACHE=1 \
                  --setenv=FAKETIME_DONT_FAKE_MONOTONIC=1 --setenv=NO_FAKE_STAT=1";
     up(&machine, clock)?;
