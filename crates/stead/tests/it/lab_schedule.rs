@@ -30,7 +30,7 @@ fn up(machine: &Machine, more: &str) -> Result<()> {
     Ok(())
 }
 
-fn said(machine: &Machine, line: &str) -> Result<()> {
+fn heard(machine: &Machine, line: &str) -> Result<()> {
     let look = format!("grep -q '{line}' /root/said || {{ cat /root/said; false; }}");
     machine.until(&look, MINUTE).map(drop)
 }
@@ -51,10 +51,10 @@ fn lab_who_watches_saves_and_drills_and_is_red_when_the_disk_goes() -> Result<()
                  --setenv=FAKETIME_TIMESTAMP_FILE=/root/clock --setenv=FAKETIME_NO_CACHE=1 \
                  --setenv=FAKETIME_DONT_FAKE_MONOTONIC=1 --setenv=NO_FAKE_STAT=1";
     up(&machine, clock)?;
-    said(&machine, "next    notes: saved at disk now, saved at offsite now, drilled once it is")?;
-    said(&machine, "saved   notes at disk: .*, read back")?;
-    said(&machine, "saved   notes at offsite: .*, read back")?;
-    said(&machine, "drilled notes from disk: PASS, restored in ")?;
+    heard(&machine, "next    notes: saved at disk now, saved at offsite now, drilled once it is")?;
+    heard(&machine, "saved   notes at disk: .*, read back")?;
+    heard(&machine, "saved   notes at offsite: .*, read back")?;
+    heard(&machine, "drilled notes from disk: PASS, restored in ")?;
     let proof = machine.must("cd /root/our-stead && stead proof notes")?;
     ensure!(proof.starts_with("pass    notes on runko"), "{proof}");
     ensure!(proof.contains("next     saved at disk in ") && proof.contains(", drilled in "));
@@ -68,9 +68,9 @@ fn lab_who_watches_saves_and_drills_and_is_red_when_the_disk_goes() -> Result<()
     // The incident: the disk is gone, and no timer says a word. A backup was due each hour.
     machine.must("mv /mnt/backup /mnt/gone")?;
     machine.write("/root/clock", "+100m")?;
-    said(&machine, "error: notes was not saved at disk: ")?;
-    said(&machine, "fail    backup-evidence notes@disk")?;
-    said(&machine, "fail    backup-evidence notes@offsite")?;
+    heard(&machine, "error: notes was not saved at disk: ")?;
+    heard(&machine, "fail    backup-evidence notes@disk")?;
+    heard(&machine, "fail    backup-evidence notes@offsite")?;
     machine.must("test ! -e /mnt/backup")?;
     let output = machine.sh("cd /root/our-stead && faketime -f +100m stead proof notes")?;
     ensure!(output.status.code() == Some(3), "{output:?}");
@@ -78,7 +78,7 @@ fn lab_who_watches_saves_and_drills_and_is_red_when_the_disk_goes() -> Result<()
     // It comes back, and so does the evidence, at the end of a wait and without anybody's hand.
     machine.must("mv /mnt/gone /mnt/backup")?;
     machine.write("/root/clock", "+120m")?;
-    said(&machine, "pass    backup-evidence host")
+    heard(&machine, "pass    backup-evidence host")
 }
 
 #[test]
@@ -191,6 +191,6 @@ fn lab_another_host_drills_and_stays_as_it_was() -> Result<()> {
          stead backup keys open notes --identity /root/el.key",
     )?;
     up(&bramble, "")?;
-    said(&bramble, "drilled notes from disk: PASS, restored in ")?;
-    said(&bramble, "pass    drill-evidence host")
+    heard(&bramble, "drilled notes from disk: PASS, restored in ")?;
+    heard(&bramble, "pass    drill-evidence host")
 }
