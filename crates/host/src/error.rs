@@ -56,6 +56,9 @@ impl Error {
             }
             Self::NotRoot { .. } => "run it as root",
             Self::Busy { .. } => "wait until it is done",
+            Self::NoUser { user } if user == "postgres" => {
+                "`apt-get install postgresql`, the version that was backed up"
+            }
             Self::NoPostgresql => "`apt-get install postgresql`, the version that was backed up",
             Self::Unproved { .. } => {
                 "`stead backup list` names older snapshots; take one with --at"

@@ -126,7 +126,7 @@ pub enum Over {
 
 fn begin(errand: &Errand<'_>) -> Result<Child, Error> {
     Command::new("ssh")
-        .args(["-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20"])
+        .args(["-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20", "-o", "ControlMaster=no"])
         .args(["-o", "ServerAliveInterval=15", "--", errand.address])
         .arg(format!("exec sh -c {}", quoted(&script(errand))))
         .stdin(Stdio::piped())
