@@ -23,6 +23,7 @@ use crate::progress::Progress;
 use crate::reach::Reach;
 pub use crate::repository::archive::Take;
 use crate::repository::opened::Opened;
+pub use crate::repository::relay::THREAD as ENGINE;
 use crate::snapshot::{Depth, Fault, Pruned, Restored, Saved, Snapshot, SnapshotId};
 use crate::target;
 use crate::target::store::Store;

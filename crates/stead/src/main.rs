@@ -46,6 +46,7 @@ use crate::cli::{Cli, Command};
 const FAILED: u8 = 1;
 
 fn main() -> ExitCode {
+    keep_the_engine_quiet();
     let cli = Cli::parse();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -67,6 +68,16 @@ fn main() -> ExitCode {
             ExitCode::from(FAILED)
         }
     }
+}
+
+/// A panic of the backups' engine becomes an error; its text may tell all that the engine holds.
+fn keep_the_engine_quiet() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name() != Some(::backup::repository::ENGINE) {
+            usual(panic);
+        }
+    }));
 }
 
 async fn run(cli: Cli) -> anyhow::Result<u8> {

@@ -16,6 +16,12 @@ use crate::repository::relay::watch;
 use crate::snapshot::{Depth, Fault};
 use crate::target::store::Kind;
 
+/// The engine gives its threads a tenth of a second to end before it reads packs, and panics with
+/// these words where they take longer, as on a busy machine: nothing is wrong then.
+const BUSY: &str = "index still in use";
+/// How often it is asked again.
+const ATTEMPTS: u32 = 20;
+
 pub fn check(opened: &Opened, depth: Depth, progress: &dyn Progress) -> Result<Vec<Fault>, Error> {
     let lease = Lease::to_read(opened.store.clone(), opened.key())?;
     let mut faults = Vec::new();
@@ -31,7 +37,7 @@ pub fn check(opened: &Opened, depth: Depth, progress: &dyn Progress) -> Result<V
     let engine = opened.engine()?;
     let mut packs: BTreeSet<String> =
         opened.store.list(Kind::Pack)?.into_iter().map(|(name, _)| name).collect();
-    let work = || -> RusticResult<_> {
+    let mut work = || -> RusticResult<_> {
         let mut options = CheckOptions::default();
         let mut sizes = Vec::new();
         for index in engine.stream_files::<IndexFile>()? {
@@ -49,7 +55,15 @@ pub fn check(opened: &Opened, depth: Depth, progress: &dyn Progress) -> Result<V
         }
         engine.check(options)
     };
-    let checked = opened.settle("check the repository", watch(&opened.relay, progress, work));
+    let mut left = ATTEMPTS;
+    let checked = loop {
+        let checked = watch(&opened.relay, progress, &mut work);
+        left -= 1;
+        match checked {
+            Err(panic) if left > 0 && panic.starts_with(BUSY) => {}
+            checked => break opened.settle("check the repository", checked),
+        }
+    };
     // What the target refused on the way: a check that could not look found nothing out.
     match opened.gate.take_failure() {
         None | Some(Error::Gone { .. } | Error::Damaged { .. }) => {}

@@ -12,6 +12,10 @@ use rustic_core::{Progress as Shown, ProgressBars, ProgressType, RusticProgress}
 
 use crate::progress::Progress;
 
+/// The name of threads whose panic becomes an error, so that nobody else needs to tell of it: it
+/// may say all that the engine holds.
+pub const THREAD: &str = "engine";
+
 /// How often the progress is passed on.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -86,10 +90,12 @@ pub fn watch<T: Send>(
     relay.begin(0);
     let watcher = thread::current();
     thread::scope(|scope| {
-        let worker = scope.spawn(move || {
-            let _wake = Wake(watcher);
-            work()
-        });
+        let worker =
+            thread::Builder::new().name(THREAD.to_owned()).spawn_scoped(scope, move || {
+                let _wake = Wake(watcher);
+                work()
+            });
+        let worker = worker.map_err(|error| format!("no thread could be started: {error}"))?;
         let mut told = 0;
         while !worker.is_finished() {
             thread::park_timeout(TICK);
