@@ -79,19 +79,24 @@ pub(crate) fn ask(
     patience::until_well(questions, asked, is_cancelled).map(|names| ((), names))
 }
 
-/// Runs the recipe's assertions; each has to exit with 0.
+/// Runs the recipe's assertions; each has to exit with 0. What their last lines said is told.
 pub(crate) fn assert(machine: &Sealed, commands: &[String]) -> Result<((), String), Trouble> {
+    let mut said = Vec::new();
     for line in commands {
         let left = machine.run(&["sh", "-c", line], COMMAND)?;
         let told = format!("`{}`: {}", printable(line, 200), left.told());
         match left.code {
-            Some(0) => {}
+            Some(0) => said.extend(left.stdout.lines().last().map(|last| printable(last, 300))),
             // The shell found no such program, or may not run it.
             Some(126 | 127) => return Err(Trouble::Barred(told)),
             _ => return Err(Trouble::Bad(told)),
         }
     }
-    Ok(((), counted(commands.len() as u64, "assertion")))
+    let mut told = counted(commands.len() as u64, "assertion");
+    if !said.is_empty() {
+        told.push_str(&format!(": {}", said.join("; ")));
+    }
+    Ok(((), told))
 }
 
 #[cfg(test)]
