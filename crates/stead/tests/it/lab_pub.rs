@@ -44,7 +44,7 @@ fn lab_the_pub_is_set_up_in_one_command_claimed_by_nobody_and_outlives_its_relea
 {
     let Some(fleet) = Fleet::new("pub")? else { return Ok(()) };
     let folder = tempfile::tempdir()?;
-    let newer = newer("ssb-pub", &[], folder.path())?;
+    let newer = newer("ssb-pub", &[])?;
     let older = older("ssb-pub", "15.3.0", "package-lock.json", &[], folder.path())?;
     let debian = Image::with(&SET)?.download(&["nodejs"])?;
     let machine = fleet.machine("a").packages(&SET).boot()?;

@@ -63,7 +63,7 @@ fn say(machine: &Machine, room: &str, id: &str, text: &str) -> Result<()> {
 fn lab_synapse_keeps_users_rooms_and_edits_through_its_releases() -> Result<()> {
     let Some(fleet) = Fleet::new("synapse")? else { return Ok(()) };
     let folder = tempfile::tempdir()?;
-    let newer = newer("synapse", &SETTINGS, folder.path())?;
+    let newer = newer("synapse", &SETTINGS)?;
     let older = older("synapse", "1.161.0", "requirements.txt", &SETTINGS, folder.path())?;
     let debian = Image::with(&SET)?.download(&["python3-psycopg2", "python3"])?;
     let machine = fleet.machine("a").packages(&SET).boot()?;

@@ -8,6 +8,7 @@ mod lab_build;
 mod lab_cookbook;
 mod lab_drill;
 mod lab_drill_private;
+mod lab_drill_synapse;
 mod lab_files;
 mod lab_guides;
 mod lab_healthy;
