@@ -29,7 +29,10 @@ const INIT: &str = "for folder in /sys/fs/cgroup/*/; do \
                     done 2>/dev/null; exec /sbin/init";
 
 /// Joins control groups and then becomes another program: a count, that many groups, the program.
-const JOIN: &str = "n=$1; shift; while [ \"$n\" -gt 0 ]; do \
+///
+/// A guest's systemd removes what is empty in a hierarchy of v1 whenever no unit needs it any more,
+/// as after the scope of a login or of a container.
+const JOIN: &str = "n=$1; shift; while [ \"$n\" -gt 0 ]; do mkdir -p \"$1\"; \
                     echo 0 >\"$1/cgroup.procs\" || exit; shift; n=$((n-1)); done; exec \"$@\"";
 
 /// What one boot needs to know.
