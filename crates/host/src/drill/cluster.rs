@@ -14,8 +14,13 @@ use crate::error::Error;
 /// Where Debian's packages have the servers, one folder for each major version.
 const SERVERS: &str = "/usr/lib/postgresql";
 const LIMIT: Duration = Duration::from_secs(180);
-/// Nothing of it outlives the drill: what only guards against a power cut is left out.
-const SETTINGS: [&str; 6] = [
+/// Nothing of it outlives the drill: what only guards against a power cut is left out, and what is
+/// loaded into a new table is not written twice. Indexes are made faster with more memory.
+const SETTINGS: [&str; 10] = [
+    "checkpoint_timeout=1h",
+    "maintenance_work_mem=128MB",
+    "max_wal_senders=0",
+    "wal_level=minimal",
     "fsync=off",
     "full_page_writes=off",
     "synchronous_commit=off",
