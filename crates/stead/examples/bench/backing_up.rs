@@ -1,7 +1,8 @@
-//! Backing up one mixed tree: stead beside restic and borg, in one run.
+//! Backing up trees of files: stead beside restic and borg, in one run.
 //!
-//! Leaves out databases, whose dumps are files by then, and networks: all repositories are folders.
+//! Leaves out databases, and networks: all repositories are folders.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,6 +19,7 @@ use model::backup::target::Target;
 use model::recipe::care::Keep;
 
 use crate::cache;
+use crate::database;
 use crate::gauge::{Run, once};
 
 /// Of all bytes, in percent: media that do not compress, texts that do, and many small files.
@@ -26,29 +28,44 @@ const TEXTS: u64 = 30;
 /// One file in so many is changed before the second backup.
 const CHANGED: usize = 100;
 const PASSWORD: &str = "of no secret";
+/// Of each of many files, in bytes.
+const SMALL: u64 = 600;
+pub const HEAD: &str = "| work | tool | wall s | CPU s | RSS MB | repository MB | wall, times stead |\n\
+                        |---|---|---|---|---|---|---|";
 
-/// Measures a tree of so many MiB and prints a table.
+/// Measures a mixed tree of so many MiB and prints a table.
 pub fn run(mebibytes: u64) -> anyhow::Result<()> {
     let work = tempfile::tempdir_in(cache()?)?;
-    let bench = Bench { work: work.path().to_owned(), program: std::env::current_exe()? };
+    let bench = Bench::new(work.path())?;
     let files = grow(&bench.work.join("tree"), mebibytes << 20)?;
     println!("\n{mebibytes} MiB in {} files\n", files.len());
-    println!("| work | tool | wall s | CPU s | RSS MB | repository MB | wall, times stead |");
-    println!("|---|---|---|---|---|---|---|");
-    for folder in ["disk", "staging"] {
-        fs::create_dir(bench.work.join(folder))?;
-    }
+    compared(&bench, &files)
+}
+
+/// Measures a tree of so many small files.
+pub fn many(count: usize) -> anyhow::Result<()> {
+    let work = tempfile::tempdir_in(cache()?)?;
+    let bench = Bench::new(work.path())?;
+    let files = sow(&bench.work.join("tree"), count)?;
+    println!("\n{count} files of some {SMALL} bytes\n");
+    compared(&bench, &files)
+}
+
+fn compared(bench: &Bench, files: &[PathBuf]) -> anyhow::Result<()> {
+    println!("{HEAD}");
     bench.stead("found")?;
-    let restic = bench.peer("restic", "restic init --repository-version 2")?.is_some();
-    let borg = bench.peer("borg", "borg init --encryption repokey-blake2")?.is_some();
+    let (restic, borg) = bench.peers()?;
     let step = |work: &str, action: &str, restic_line: &str, borg_line: &str| {
         let stead = bench.stead(action)?;
         bench.row(work, "stead", stead, stead, "disk");
+        bench.compare("by-stead")?;
         if restic {
             bench.row(work, "restic", bench.sh(restic_line)?, stead, "restic");
+            bench.compare("by-restic")?;
         }
         if borg {
             bench.row(work, "borg", bench.sh(borg_line)?, stead, "borg");
+            bench.compare("by-borg")?;
         }
         anyhow::Ok(())
     };
@@ -58,7 +75,7 @@ pub fn run(mebibytes: u64) -> anyhow::Result<()> {
         "restic backup tree",
         "borg create --compression zstd,3 ::1 tree",
     )?;
-    change(&files)?;
+    change(files)?;
     step(
         "second backup, 1 % changed",
         "save",
@@ -71,7 +88,6 @@ pub fn run(mebibytes: u64) -> anyhow::Result<()> {
         "restic restore latest --target by-restic",
         "mkdir by-borg && cd by-borg && borg extract ::2",
     )?;
-    bench.compare(&["by-stead", "by-restic", "by-borg"])?;
     step("check, structure", "check", "restic check", "borg check")?;
     step("check, all data", "check-all", "restic check --read-data", "borg check --verify-data")?;
     step(
@@ -89,6 +105,9 @@ pub fn act(action: &str, work: &Path) -> anyhow::Result<()> {
     let password = Password::new(PASSWORD);
     let reach = Reach { target: &target, service: "bench", password: &password, credentials: None };
     let scope = scope(text("tree"));
+    if let Some(action) = action.strip_prefix("database-") {
+        return database::act(action, &reach, work);
+    }
     let newest = |repository: &Repository| -> anyhow::Result<SnapshotId> {
         Ok(repository.snapshots()?.pop().context("no snapshot")?.id)
     };
@@ -119,7 +138,7 @@ pub fn act(action: &str, work: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn scope(tree: String) -> Scope {
+pub fn scope(tree: String) -> Scope {
     Scope {
         service: "bench".to_owned(),
         recipe: "bench".to_owned(),
@@ -135,18 +154,33 @@ fn scope(tree: String) -> Scope {
     }
 }
 
-struct Bench {
-    work: PathBuf,
+/// A folder with a repository of each tool.
+pub struct Bench {
+    pub work: PathBuf,
     program: PathBuf,
 }
 
 impl Bench {
-    fn stead(&self, action: &str) -> anyhow::Result<Run> {
+    pub fn new(work: &Path) -> anyhow::Result<Self> {
+        for folder in ["disk", "staging"] {
+            fs::create_dir(work.join(folder))?;
+        }
+        Ok(Self { work: work.to_owned(), program: std::env::current_exe()? })
+    }
+
+    /// Makes a repository of restic's and one of borg's; says which of the two are installed.
+    pub fn peers(&self) -> anyhow::Result<(bool, bool)> {
+        let restic = self.peer("restic", "restic init --repository-version 2")?.is_some();
+        let borg = self.peer("borg", "borg init --encryption repokey-blake2")?.is_some();
+        Ok((restic, borg))
+    }
+
+    pub fn stead(&self, action: &str) -> anyhow::Result<Run> {
         self.sh(&format!("'{}' backup-act {action} .", self.program.display()))
     }
 
     /// Runs a line of shell in the working folder, with each peer's repository in its environment.
-    fn sh(&self, line: &str) -> anyhow::Result<Run> {
+    pub fn sh(&self, line: &str) -> anyhow::Result<Run> {
         let (work, log) = (self.work.display(), self.work.join("log"));
         let line = format!(
             "cd '{work}' && export HOME=\"$PWD\" RESTIC_REPOSITORY=\"$PWD/restic\" \
@@ -171,7 +205,7 @@ impl Bench {
         self.sh(line).map(Some)
     }
 
-    fn row(&self, work: &str, tool: &str, run: Run, stead: Run, repository: &str) {
+    pub fn row(&self, work: &str, tool: &str, run: Run, stead: Run, repository: &str) {
         println!(
             "| {work} | {tool} | {:.2} | {:.2} | {} | {} | {:.2} |",
             run.wall_seconds,
@@ -182,20 +216,20 @@ impl Bench {
         );
     }
 
-    /// What does not come back whole is not worth measuring.
-    fn compare(&self, folders: &[&str]) -> anyhow::Result<()> {
-        for folder in folders {
-            let root = self.work.join(folder);
-            let below = root.join(self.work.strip_prefix("/")?).join("tree");
-            let restored = [below, root.join("tree")].into_iter().find(|path| path.is_dir());
-            let Some(restored) = restored else { continue };
-            let alike = Command::new("diff")
-                .arg("-r")
-                .arg(self.work.join("tree"))
-                .arg(restored)
-                .output()?;
-            ensure!(alike.status.success(), "{folder} differs from what was saved");
+    /// What does not come back whole is not worth measuring. Removes it, to have room for the next.
+    fn compare(&self, folder: &str) -> anyhow::Result<()> {
+        let root = self.work.join(folder);
+        let whole = root.join(self.work.strip_prefix("/")?).join("tree");
+        let restored = [whole, root.join("tree")].into_iter().find(|path| path.is_dir());
+        let Some(restored) = restored else { return Ok(()) };
+        let tree = self.work.join("tree");
+        let (was, is) = (below(&tree, &tree)?, below(&restored, &restored)?);
+        ensure!(was == is, "{folder} has other files than were saved");
+        for path in was {
+            let alike = fs::read(tree.join(&path))? == fs::read(restored.join(&path))?;
+            ensure!(alike, "{folder}: {} differs from what was saved", path.display());
         }
+        fs::remove_dir_all(root)?;
         Ok(())
     }
 }
@@ -217,6 +251,35 @@ fn grow(tree: &Path, bytes: u64) -> anyhow::Result<Vec<PathBuf>> {
             seed += 1;
             fs::write(&file, content(kind, each, seed))?;
             files.push(file);
+        }
+    }
+    Ok(files)
+}
+
+/// Makes many small files, a thousand in a folder.
+fn sow(tree: &Path, count: usize) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::with_capacity(count);
+    for number in 0..count {
+        let folder = tree.join(format!("{:04}", number / 1000));
+        if number % 1000 == 0 {
+            fs::create_dir_all(&folder)?;
+        }
+        let file = folder.join(format!("{number:07}"));
+        fs::write(&file, content("small", SMALL / 2 + number as u64 % SMALL, number as u64))?;
+        files.push(file);
+    }
+    Ok(files)
+}
+
+/// The files below a folder, relative to a root.
+fn below(root: &Path, folder: &Path) -> anyhow::Result<BTreeSet<PathBuf>> {
+    let mut files = BTreeSet::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.append(&mut below(root, &path)?);
+        } else {
+            files.insert(path.strip_prefix(root)?.to_owned());
         }
     }
     Ok(files)
@@ -267,7 +330,7 @@ fn content(kind: &str, length: u64, seed: u64) -> Vec<u8> {
     bytes
 }
 
-fn size(folder: &Path) -> u64 {
+pub fn size(folder: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
     let sizes = entries.flatten().map(|entry| match entry.metadata() {
         Ok(metadata) if metadata.is_dir() => size(&entry.path()),

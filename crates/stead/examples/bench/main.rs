@@ -6,6 +6,8 @@
 mod backing_up;
 mod check;
 mod closure;
+mod database;
+mod drill;
 mod gauge;
 mod idle;
 mod journal;
@@ -26,7 +28,11 @@ fn main() -> anyhow::Result<()> {
         ["check"] => check::run(),
         ["backup"] => backing_up::run(2048),
         ["backup", mebibytes] => backing_up::run(mebibytes.parse()?),
-        // What `backup` runs.
+        ["backup-many"] => backing_up::many(1_000_000),
+        ["backup-many", files] => backing_up::many(files.parse()?),
+        ["database"] => database::run(),
+        ["drill"] => drill::run(),
+        // What `backup`, `backup-many` and `database` run.
         ["backup-act", action, work] => backing_up::act(action, &std::path::absolute(work)?),
         ["idle"] => idle::run(10),
         ["idle", minutes] => idle::run(minutes.parse()?),
@@ -45,8 +51,8 @@ fn main() -> anyhow::Result<()> {
         ["gauge", runs, command @ ..] => gauge::run(runs.parse()?, command),
         ["load", url, cookie] => page::load(url, cookie),
         _ => bail!(
-            "say one of: backup [MIB], check, closure, closure compare SUITE ARCHITECTURE COUNT, idle [MINUTES], \
-             page, publish [PACKAGES…]"
+            "say one of: backup [MIB], backup-many [FILES], check, closure, closure compare SUITE ARCHITECTURE COUNT, \
+             database, drill, idle [MINUTES], page, publish [PACKAGES…]"
         ),
     }
 }
