@@ -111,7 +111,7 @@ impl Rabin64 {
     fn append(&mut self, byte: u8) {
         let beyond = (self.hash >> self.tables.shift) as u8;
         self.hash =
-            (self.hash << 8 | Polynom64::from(byte)) ^ self.tables.beyond[usize::from(beyond)];
+            ((self.hash << 8) | Polynom64::from(byte)) ^ self.tables.beyond[usize::from(beyond)];
     }
 }
 
@@ -145,9 +145,9 @@ mod tests {
 
     /// The hash by its definition: the window as one polynomial, modulo.
     fn defined(window: &[u8]) -> Polynom64 {
-        window
-            .iter()
-            .fold(0, |hash: Polynom64, byte| (hash << 8 ^ Polynom64::from(*byte)).modulo(&POLYNOM))
+        window.iter().fold(0, |hash: Polynom64, byte| {
+            ((hash << 8) ^ Polynom64::from(*byte)).modulo(&POLYNOM)
+        })
     }
 
     #[test]
