@@ -1,8 +1,9 @@
 //! Leases on a repository: restic's own locks, refreshed while work goes on, so that stead and
 //! restic respect each other.
 //!
-//! Leaves out what the work is. Leaves out any lock that outlives its owner's care: one whose
-//! process is gone, or that nobody refreshed for half an hour, stops nobody.
+//! Leaves out what the work is. A lock that outlives its owner's care stops nobody: one that nobody
+//! refreshed for half an hour, and one whose process is gone; the latter is taken away, since
+//! restic would wait for somebody to do that.
 
 pub mod lock;
 
@@ -85,7 +86,11 @@ impl Lease {
             obstacle(&store, &seal, &me, exclusive, None)?;
             let name = write(&store, &seal, &me, exclusive)?;
             match obstacle(&store, &seal, &me, exclusive, Some(&name)) {
-                Ok(()) => break name,
+                Ok(left) => {
+                    // One that cannot be removed is in restic's way, and not in ours.
+                    left.iter().for_each(|left| drop(store.remove(Kind::Lock, left)));
+                    break name;
+                }
                 Err(error) => {
                     store.remove(Kind::Lock, &name)?;
                     if attempt == ATTEMPTS || !matches!(error, Error::Locked { .. }) {
@@ -206,14 +211,16 @@ fn write(store: &Arc<dyn Store>, seal: &Seal, me: &Me, exclusive: bool) -> Resul
     Ok(name)
 }
 
-/// The lock that is in the way, if there is one, as an error.
+/// The lock that is in the way, if there is one, as an error; else those that killed processes of
+/// this host have left.
 fn obstacle(
     store: &Arc<dyn Store>,
     seal: &Seal,
     me: &Me,
     exclusive: bool,
     own: Option<&str>,
-) -> Result<(), Error> {
+) -> Result<Vec<String>, Error> {
+    let mut left = Vec::new();
     for (name, _) in store.list(Kind::Lock)? {
         if own == Some(&name) {
             continue;
@@ -228,7 +235,9 @@ fn obstacle(
         let Some(lock) = seal.open(&sealed).and_then(|json| Lock::from_json(&json)) else {
             continue;
         };
-        if (exclusive || lock.exclusive) && !lock.is_stale(me, Timestamp::now()) {
+        if lock.is_left(me) {
+            left.push(name);
+        } else if (exclusive || lock.exclusive) && !lock.is_stale(me, Timestamp::now()) {
             return Err(Error::Locked {
                 place: store.place(),
                 host: model::text::printable(&lock.hostname, 253),
@@ -239,5 +248,5 @@ fn obstacle(
             });
         }
     }
-    Ok(())
+    Ok(left)
 }

@@ -79,9 +79,11 @@ impl Lock {
     /// future of more than half an hour is stale, too, or a wrong clock would stop backups for
     /// years.
     pub fn is_stale(&self, me: &Me, now: Timestamp) -> bool {
-        if now.duration_since(self.time).abs() > STALE {
-            return true;
-        }
+        now.duration_since(self.time).abs() > STALE || self.is_left(me)
+    }
+
+    /// Whether a process of this host has left it that is gone.
+    pub fn is_left(&self, me: &Me) -> bool {
         self.hostname == me.hostname
             && i32::try_from(self.pid)
                 .ok()
@@ -107,7 +109,7 @@ mod tests {
         assert!(lock.is_stale(&me(), now + SignedDuration::from_mins(31)));
         // No process has this number: it is beyond the kernel's largest.
         let gone = Lock { pid: 4_194_305, ..lock.clone() };
-        assert!(gone.is_stale(&me(), now));
+        assert!(gone.is_stale(&me(), now) && gone.is_left(&me()) && !lock.is_left(&me()));
         let elsewhere = Lock { hostname: "bramble".to_owned(), ..gone };
         assert!(!elsewhere.is_stale(&me(), now));
     }

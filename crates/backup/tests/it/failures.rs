@@ -61,8 +61,6 @@ fn a_backup_that_is_killed_harms_nothing_and_the_next_one_succeeds() {
     assert_eq!(locks, 1, "its lock is left");
     assert_eq!(repository.snapshots().expect("listed").len(), 1);
     assert!(repository.check(Depth::All, &Silent).expect("checked").iter().all(|f| !f.harmful));
-    place.restic_ok(&["unlock"]);
-    place.restic_ok(&["check", "--read-data"]);
     let after = place.save(&repository);
     place.restic_ok(&["check", "--read-data"]);
     place.pruning().prune(&[before.id], &Silent).expect("pruned");

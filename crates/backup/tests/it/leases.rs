@@ -79,6 +79,7 @@ fn a_stale_lock_stops_nobody() {
     fs::write(place.repository().join("locks").join("0".repeat(64)), "half a lock")
         .expect("as set up");
     place.save(&repository);
+    assert_eq!(locks(&place), 2, "the one of a dead process of this host is gone");
     place.pruning().prune(&[], &Silent).expect("as set up");
 }
 
