@@ -91,7 +91,8 @@ fn lab_a_private_root_drills_without_nspawn_and_touches_nothing() -> Result<()> 
         .must("sed -i 's/notes: 20000/notes: 30000/' /root/our-stead/recipes/notes/recipe.toml")?;
     let (code, said) = drill(&machine, "stead drill notes --keep")?;
     ensure!(code == Some(3) && said.contains("FAIL notes"), "{code:?} {said}");
-    let line = "$(grep -o 'nsenter --all --target [0-9]*' /var/lib/stead/backup/drills/notes.json)";
+    let line =
+        "$(grep -om1 'nsenter --all --target [0-9]*' /var/lib/stead/backup/drills/notes.json)";
     ensure!(machine.must(&format!("{line} systemctl is-active notes-run"))? == "active\n");
     machine
         .must("sed -i 's/notes: 30000/notes: 20000/' /root/our-stead/recipes/notes/recipe.toml")?;
