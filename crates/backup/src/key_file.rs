@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::password::Password;
+use crate::whole;
 
 /// The folder of the passwords on a host, one file for each service.
 pub const FOLDER: &str = "/var/lib/stead/backup/keys";
@@ -118,6 +119,19 @@ pub fn keep(password: &Password, path: &Path) -> Result<(), Error> {
         };
     }
     write(path, &format!("{}\n", password.reveal()))
+}
+
+/// Writes it where its host keeps it, in place of another one; at no moment is there none.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn exchange(password: &Password, path: &Path) -> Result<(), Error> {
+    if read(path).is_ok_and(|there| there == *password) {
+        return Ok(());
+    }
+    let text = format!("{}\n", password.reveal());
+    let written = whole::replace(path, text.as_bytes(), 0o600);
+    written.map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
 /// Writes a new file for its owner alone; its folder, too, if there is none yet.

@@ -8,6 +8,7 @@ pub mod database;
 mod digest;
 pub mod dumped;
 pub mod error;
+pub mod exchange;
 pub mod files;
 pub mod key_file;
 pub mod keys;

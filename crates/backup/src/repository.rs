@@ -8,6 +8,7 @@ pub mod archive;
 mod check;
 mod contents;
 mod key_file;
+mod keys;
 mod opened;
 mod prune;
 mod relay;
@@ -22,6 +23,7 @@ use crate::password::Password;
 use crate::progress::Progress;
 use crate::reach::Reach;
 pub use crate::repository::archive::Take;
+pub use crate::repository::keys::Held;
 use crate::repository::opened::Opened;
 pub use crate::repository::relay::THREAD as ENGINE;
 use crate::snapshot::{Depth, Fault, Pruned, Restored, Saved, Snapshot, SnapshotId};
@@ -96,6 +98,16 @@ impl Repository {
         restore::restore(&self.opened, id, into, progress)
     }
 
+    /// Its key files, and which of them this password opens.
+    pub fn keys(&self, password: &Password) -> Result<Vec<Held>, Error> {
+        keys::held(&self.opened, password)
+    }
+
+    /// Lets this password open it, too.
+    pub fn admit(&self, password: &Password) -> Result<(), Error> {
+        keys::admit(&self.opened, password)
+    }
+
     /// Names all that is wrong, the harmful first; an error if it could not look.
     pub fn check(&self, depth: Depth, progress: &dyn Progress) -> Result<Vec<Fault>, Error> {
         check::check(&self.opened, depth, progress)
@@ -114,6 +126,11 @@ impl Pruning {
     pub fn open(reach: &Reach<'_>) -> Result<Self, Error> {
         let store = target::reach(reach)?;
         Ok(Self { opened: Opened::open(store, reach.password, Rights::Prune)? })
+    }
+
+    /// Removes every key file but one that this password opens; those that are gone now.
+    pub fn dismiss_others(&self, password: &Password) -> Result<Vec<Held>, Error> {
+        keys::dismiss_others(&self.opened, password)
     }
 
     /// What removing these snapshots would free; changes nothing.

@@ -60,6 +60,7 @@ pub fn hint(error: &anyhow::Error) -> Option<String> {
             .or_else(|| cause.downcast_ref().map(::backup::error::Error::hint))
             .or_else(|| cause.downcast_ref().map(::backup::key_file::Error::hint))
             .or_else(|| cause.downcast_ref().map(::backup::keys::Error::hint))
+            .or_else(|| cause.downcast_ref().map(::backup::exchange::Error::hint))
             .or_else(|| cause.downcast_ref().map(::backup::credentials::Error::hint))
             .or_else(|| cause.downcast_ref().map(host::error::Error::hint))
             .flatten()

@@ -4,6 +4,7 @@
 
 mod bad_dumps;
 mod damage;
+mod exchange;
 mod failures;
 mod leases;
 mod place;

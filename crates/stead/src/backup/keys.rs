@@ -2,11 +2,13 @@
 //!
 //! Leaves out how a key is sealed, which is `backup::keys`'.
 
+mod change;
 mod list;
 mod make;
 mod open;
 pub mod opener;
 mod paper;
+mod sealing;
 
 use clap::Subcommand;
 use node::home::Address;
@@ -21,13 +23,15 @@ use node::home::Address;
     stead member key                                     your own age key, once\n  \
     stead backup keys make chat                          on the service's host, as root\n  \
     stead backup keys list                               who can open what\n  \
-    stead backup keys seal chat                          after a member joined or left\n  \
+    stead backup keys seal chat                          after a member joined\n  \
+    stead backup keys change chat                        after a member left\n  \
     stead backup keys paper chat | lp                    one page to keep in a safe\n  \
     stead backup keys open chat --identity age.key       on a bare machine")]
 pub enum Keys {
     Make(make::Make),
     List(list::List),
     Seal(make::Seal),
+    Change(change::Change),
     Paper(paper::Paper),
     ReadPaper(paper::ReadPaper),
     Open(open::Open),
@@ -38,6 +42,7 @@ pub fn run(address: &Address, command: &Keys) -> anyhow::Result<u8> {
         Keys::Make(arguments) => make::make(address, arguments),
         Keys::List(arguments) => list::list(address, arguments),
         Keys::Seal(arguments) => make::seal(address, arguments),
+        Keys::Change(arguments) => change::change(address, arguments),
         Keys::Paper(arguments) => paper::paper(address, arguments),
         Keys::ReadPaper(arguments) => paper::read(address, arguments),
         Keys::Open(arguments) => open::open(address, arguments),

@@ -99,13 +99,15 @@ fn who_joins_can_open_it_after_it_was_sealed_anew_and_who_left_is_named() {
     home.expect(&[0], &["member", "key", "--member", "new", "--out", &new]);
     let list = home.expect(&[0], &["backup", "keys", "list"]);
     assert!(list.contains("im           is in the plan no longer"), "{list}");
+    assert!(list.contains("`stead backup keys change www`"), "{list}");
+    assert!(list.contains("sealed to 1 person who is no member any more"), "{list}");
     assert!(list.contains("new          not yet: `stead backup keys seal www`"), "{list}");
     let open = ["backup", "keys", "open", "www", "--identity", &new, "--out", "-"];
     assert_eq!(home.run(&open).status.code(), Some(1));
     let mine = keys[0].to_string_lossy().into_owned();
     let sealed = home.expect(&[0], &["backup", "keys", "seal", "www", "--identity", &mine]);
     assert!(sealed.contains("new can open it now"), "{sealed}");
-    assert!(sealed.contains("im cannot open it any more"), "{sealed}");
+    assert!(sealed.contains("im cannot open it here any more"), "{sealed}");
     home.expect(&[0], &open);
     let theirs = keys[2].to_string_lossy().into_owned();
     let left = home.run(&["backup", "keys", "open", "www", "--identity", &theirs, "--out", "-"]);

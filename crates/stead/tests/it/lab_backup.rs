@@ -142,3 +142,77 @@ fn lab_a_service_is_saved_listed_checked_restored_and_proved() -> Result<()> {
     )?;
     Ok(())
 }
+
+/// A member left: the key is changed everywhere, in any order of things that go wrong, and a new
+/// repository begins beside the old one.
+#[test]
+fn lab_a_member_leaves_and_what_they_knew_opens_nothing() -> Result<()> {
+    let Some(fleet) = Fleet::new("parting")? else { return Ok(()) };
+    let machine = machine(&fleet, &["restic"])?;
+    let stead = |line: &str| machine.must(&format!("cd /root/our-stead && stead {line}"));
+    machine.must(
+        "mkdir /mnt/backup /mnt/offsite && cd /root/our-stead && \
+         printf '[targets.offsite]\\nkind = \"folder\"\\npath = \"/mnt/offsite\"\\n' >> stead.toml && \
+         sed -i 's/\"disk\"/\"disk\", \"offsite\"/' services/www.toml && \
+         printf 'name = \"jo\"\\n' > members/jo.toml && \
+         stead member key --member jo --out /root/jo.key",
+    )?;
+    stead("backup keys make www")?;
+    stead("backup now www --found")?;
+    machine.must("cp /var/lib/stead/backup/keys/www /root/theirs")?;
+    machine.must("cd /root/our-stead && rm members/jo.toml")?;
+    let list = stead("backup keys list")?;
+    ensure!(list.contains("jo           is in the plan no longer"), "{list}");
+
+    // Nothing is begun where a target is away, nobody is asked, or somebody says no.
+    machine.must("mv /mnt/offsite /mnt/away")?;
+    let refused = machine.sh("cd /root/our-stead && stead backup keys change www --yes")?;
+    ensure!(refused.status.code() == Some(1), "{refused:?}");
+    ensure!(refused.stderr.contains("offsite: the target `/mnt/offsite`"), "{refused:?}");
+    machine.must("mv /mnt/away /mnt/offsite && test ! -e /var/lib/stead/backup/next/www")?;
+    let asked = machine.sh("cd /root/our-stead && stead backup keys change www </dev/null")?;
+    ensure!(asked.status.code() == Some(1) && asked.stderr.contains("--yes"), "{asked:?}");
+    stead("backup keys change www --dry-run")?;
+    machine.must("cmp /root/theirs /var/lib/stead/backup/keys/www")?;
+
+    // Killed in its course, whenever that is: what is sealed opens all.
+    for line in ["adding the new key at offsite", "sealing", "putting", "removing"] {
+        machine.must(&format!(
+            "cd /root/our-stead && mkfifo /tmp/said && \
+             (stead backup keys change www --yes 2>/tmp/said & echo $! >/tmp/pid; wait) & \
+             while read -r line; do case $line in '{line}'*) kill -9 $(cat /tmp/pid); break;; esac; \
+             done </tmp/said; wait; rm -f /tmp/said"
+        ))?;
+        for place in ["/mnt/backup", "/mnt/offsite"] {
+            machine.must(&format!(
+                "restic -q -r {place}/www --no-cache --password-command 'stead --dir /root/our-stead \
+                 backup keys open www --identity /root/al.key --out -' snapshots"
+            ))?;
+        }
+    }
+    stead("backup keys change www --yes")?;
+    for place in ["/mnt/backup", "/mnt/offsite"] {
+        machine.must(&format!(
+            "! restic -q -r {place}/www --no-cache -p /root/theirs snapshots && \
+             test $(restic -q -r {place}/www --no-cache -p /var/lib/stead/backup/keys/www \
+               key list --json | grep -o '\"id\"' | wc -l) = 1"
+        ))?;
+    }
+    let jo = machine
+        .sh("cd /root/our-stead && stead backup keys open www --identity /root/jo.key --out -")?;
+    ensure!(!jo.success(), "{jo:?}");
+    let list = stead("backup keys list")?;
+    ensure!(!list.contains("jo") && !list.contains("another key"), "{list}");
+    stead("backup now www")?;
+    machine.must("! grep -rq \"$(cat /root/theirs)\" /root/our-stead /root/.local")?;
+
+    // A new repository, as `--help` says; the old one stays until nobody needs it.
+    machine.must(
+        "mkdir /mnt/backup/2 && cd /root/our-stead && \
+         printf '[targets.disk-2]\\nkind = \"folder\"\\npath = \"/mnt/backup/2\"\\n' >> stead.toml && \
+         sed -i 's/\"disk\"/\"disk-2\", \"disk\"/' services/www.toml",
+    )?;
+    stead("backup now www --target disk-2 --found")?;
+    ensure!(stead("backup check www")?.lines().count() == 3, "three repositories are whole");
+    Ok(())
+}

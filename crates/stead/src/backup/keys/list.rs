@@ -103,13 +103,19 @@ fn shown(one: &Listed) -> String {
             Access::Opens => "can open it".to_owned(),
             Access::NotYet => format!("not yet: `stead backup keys seal {name}` lets them"),
             Access::NoKey => "has no age key: `stead member key` makes one".to_owned(),
-            Access::Left => {
-                format!(
-                    "is in the plan no longer, or has another key: `stead backup keys seal {name}`"
-                )
-            }
+            Access::Left => format!(
+                "is in the plan no longer, or not with that key: `stead backup keys change {name}`"
+            ),
         };
         text.push_str(&format!("  {member:12} {told}\n"));
+    }
+    let left = one.members.values().filter(|access| **access == Access::Left).count();
+    if left > 0 {
+        text.push_str(&format!(
+            "  sealed to {} who {} no member any more, and may have kept it\n",
+            counted(u32::try_from(left).unwrap_or(u32::MAX), "person"),
+            if left == 1 { "is" } else { "are" }
+        ));
     }
     if one.fingerprint.is_some() && !one.enough {
         text.push_str(&format!("  {} can open it; {ENOUGH} should\n", counted(one.able, "member")));

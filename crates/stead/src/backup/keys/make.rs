@@ -2,16 +2,15 @@
 
 use anyhow::bail;
 use backup::key_file;
-use backup::keys::{self, Access, Readers};
+use backup::keys::{self, Access};
 use backup::password::Password;
 use clap::Args;
-use commons::git;
-use model::plan::draft::Draft;
 use model::text::counted;
 use node::ground::{Ground, sealed_files};
 use node::home::Address;
 
 use crate::backup::keys::opener::Opener;
+use crate::backup::keys::sealing::{put, tell};
 use crate::output;
 
 /// Make the key of a service: on its host for root alone, in the plan for its members.
@@ -31,11 +30,10 @@ pub struct Make {
     pub dry_run: bool,
 }
 
-/// Encrypt a key anew to the members that the plan has now, after one joined, left, or has a new
-/// age key.
+/// Encrypt a key anew to the members that the plan has now, after one joined or has a new age key.
 ///
-/// Who could open the key before may have kept it: after a parting, change what lets them reach
-/// the targets (accounts, S3 credentials) as well.
+/// It stays the same key, so who could open it before may have kept it: after a parting,
+/// `stead backup keys change` makes a new one.
 #[derive(Debug, Args)]
 pub struct Seal {
     pub service: String,
@@ -138,7 +136,8 @@ pub fn seal(address: &Address, arguments: &Seal) -> anyhow::Result<u8> {
             match access {
                 Access::NotYet => output::print(&format!("{member} can open it now\n"))?,
                 Access::Left => output::print(&format!(
-                    "{member} cannot open it any more; what they opened before, they may have kept\n"
+                    "{member} cannot open it here any more, but may have kept it: `stead backup \
+                     keys change {name}` makes a new one\n"
                 ))?,
                 Access::Opens | Access::NoKey => {}
             }
@@ -152,32 +151,4 @@ pub fn seal(address: &Address, arguments: &Seal) -> anyhow::Result<u8> {
     put(address, &ground, name, text, &readers)?;
     tell(name, &readers);
     Ok(0)
-}
-
-/// Writes the sealed key and who can open it into the plan.
-fn put(
-    address: &Address,
-    ground: &Ground,
-    name: &str,
-    text: String,
-    readers: &Readers,
-) -> anyhow::Result<()> {
-    let (sealed, list) = sealed_files(name);
-    let drafts = [Draft { path: sealed, text }, Draft { path: list, text: readers.text(name) }];
-    let message = format!("Seal the key of {name}'s backups");
-    let outcome = ground.plan.put(&drafts, &message, &address.author())?;
-    if let git::Outcome::NoHistory(reason) = outcome {
-        output::say(&format!("warning: this change has no commit: {reason}"));
-    }
-    Ok(())
-}
-
-fn tell(name: &str, readers: &Readers) {
-    let who: Vec<&str> = readers.readers.keys().map(String::as_str).collect();
-    output::say(&format!(
-        "Sealed the key of {name}, fingerprint {}, to {}: {}.",
-        readers.fingerprint,
-        counted(u32::try_from(who.len()).unwrap_or(u32::MAX), "member"),
-        who.join(", ")
-    ));
 }
