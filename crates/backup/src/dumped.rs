@@ -13,7 +13,7 @@ use crate::refusal::Refusal;
 /// The dump: pg_dump's custom format, not compressed, or a SQLite database.
 pub const FILE: &str = "database.dump";
 
-/// The roles of a PostgreSQL database, as SQL.
+/// The roles of a PostgreSQL database, as SQL; it holds their passwords, so it is root's alone.
 pub const GLOBALS: &str = "globals.sql";
 
 /// A dump that was proved whole.
@@ -22,6 +22,8 @@ pub struct Dumped {
     pub database: DatabaseV1,
     /// `tool → version`.
     pub tools: BTreeMap<String, String>,
+    /// What is not in it, in words, where something could not be taken.
+    pub note: Option<String>,
 }
 
 /// The dump in the folder, if it is the one that the manifest is of.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use model::text::{counted, printable};
 
+use crate::denial::Denial;
 use crate::snapshot::{Saved, Trouble};
 
 /// What lies beneath an error, in one line.
@@ -28,6 +29,8 @@ pub enum Error {
     NoCredentials { place: String },
     #[error("the target `{place}` cannot be used: {reason}")]
     Target { place: String, reason: String },
+    #[error("`{place}` refuses: {denial}")]
+    Denied { place: String, denial: Denial },
     #[error("cannot reach `{place}`: {attempts} attempts in {seconds} s")]
     Unreachable { place: String, attempts: u32, seconds: u64, source: Source },
     #[error("cannot {what} {object} at `{place}`")]
@@ -88,6 +91,8 @@ impl Error {
             Self::NoTarget { place } => {
                 format!("if `{place}` is a disk, mount it; if it is new, make the folder")
             }
+            Self::Unreachable { source, .. } => return by_hand(&source.to_string()),
+            Self::Denied { denial, .. } => denial.hint(),
             Self::NoRepository { .. } => {
                 "if the target is a disk, look whether it is mounted; `stead backup keys` tells \
                  how a new repository is made"
@@ -114,6 +119,21 @@ impl Error {
             _ => return None,
         })
     }
+}
+
+/// The way out of what `ssh` says.
+fn by_hand(said: &str) -> Option<String> {
+    let way = if said.contains("Host key verification failed") {
+        "`ssh HOST` as root by hand shows the key; compare it with the one that the machine itself \
+         shows (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`) before you accept it; \
+         `ssh-keygen -R HOST` forgets an old one"
+    } else if said.contains("Permission denied") {
+        "`ssh HOST` as root has to come in without a password: root's public key here belongs in \
+         `authorized_keys` there"
+    } else {
+        return None;
+    };
+    Some(way.to_owned())
 }
 
 fn shown(path: &std::path::Path) -> String {

@@ -5,6 +5,7 @@
 pub mod append_only;
 pub mod credentials;
 pub mod database;
+pub mod denial;
 mod digest;
 pub mod dumped;
 pub mod error;

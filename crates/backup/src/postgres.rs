@@ -1,18 +1,21 @@
 //! PostgreSQL: a dump with its manifest from one snapshot, and a dump restored and counted again.
 //!
-//! Leaves out passwords: roles log in over the local socket as the system user of their name.
+//! Leaves out logging in by password: roles come over the local socket, as the system user of
+//! their name.
 
 mod archive;
 mod catalog;
 pub mod cluster;
 mod connection;
+mod passwords;
 mod roles;
 mod tally;
 mod tool;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::os::unix::fs::{MetadataExt, fchown};
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use model::backup::manifest::DatabaseV1;
@@ -20,6 +23,7 @@ use model::backup::manifest::DatabaseV1;
 use crate::dumped::{self, Dumped, FILE, GLOBALS};
 use crate::postgres::cluster::Cluster;
 use crate::postgres::connection::{Connection, text};
+use crate::postgres::passwords::{LOUD, Passwords, QUIET};
 use crate::postgres::tool::Tool;
 use crate::program::{Output, Program, Ways};
 use crate::refusal::Refusal;
@@ -70,8 +74,14 @@ pub fn dump(cluster: &Cluster, database: &str, key: i64, into: &Path) -> Result<
     tally::begin(&connection)?;
     let snapshot = text(&connection.row("share what it sees", "SELECT pg_export_snapshot()")?, 0);
     // Before the dump: sequences are part of no snapshot, and must not be behind in the dump.
-    let mut counted = tally::described(&connection, key)?;
-    write(&into.join(GLOBALS), roles::globals(&connection)?.as_bytes())?;
+    let passwords = Passwords::read(&connection, cluster, database);
+    let note = passwords.as_ref().err().map(|refusal| {
+        format!("the roles' passwords are not saved: {}", model::text::with_causes(refusal))
+    });
+    let passwords = passwords.ok();
+    let mut counted = tally::described(&connection, key, passwords.as_ref())?;
+    write(&into.join(GLOBALS), roles::globals(&connection, passwords.as_ref())?.as_bytes())?;
+    drop(passwords);
     let server = tool::major(&counted.version).unwrap_or_default();
     let (pg_dump, pg_restore) =
         (Tool::find("pg_dump", cluster, server)?, Tool::find("pg_restore", cluster, server)?);
@@ -111,14 +121,15 @@ pub fn dump(cluster: &Cluster, database: &str, key: i64, into: &Path) -> Result<
         ("pg_restore".to_owned(), pg_restore.version),
         ("postgresql".to_owned(), counted.version.clone()),
     ]);
-    Ok(Dumped { database: counted, tools })
+    Ok(Dumped { database: counted, tools, note })
 }
 
 /// Counts a database as it is now, with the key of the manifest that it is to be compared with.
 pub fn count(cluster: &Cluster, database: &str, key: i64) -> Result<DatabaseV1, Refusal> {
     let connection = Connection::open(cluster, database)?;
     tally::begin(&connection)?;
-    let mut counted = tally::described(&connection, key)?;
+    let passwords = Passwords::read(&connection, cluster, database).ok();
+    let mut counted = tally::described(&connection, key, passwords.as_ref())?;
     counted.tables = tally::rows(&connection, &tally::tables(&connection)?, key)?;
     Ok(counted)
 }
@@ -155,7 +166,9 @@ pub fn restore(
     let pg_restore = Tool::find("pg_restore", cluster, server)?;
     let globals = folder.join(GLOBALS);
     let sql = fs::read_to_string(&globals).map_err(|source| local("read", &globals, source))?;
+    connection.rows("keep passwords out of its log", QUIET)?;
     connection.rows("make the roles", &sql)?;
+    connection.rows("log as before", LOUD)?;
     connection.rows(&format!("make the database {name}"), &roles::create(name, made))?;
     let mut unfinished = Unfinished { connection: &connection, name, keep: false };
     load(&path, &pg_restore, cluster, name)?;
@@ -221,7 +234,9 @@ fn reach(cluster: &Cluster, database: &str) -> [String; 4] {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Refusal> {
-    fs::write(path, bytes).map_err(|source| local("write", path, source))
+    let file = File::options().write(true).create_new(true).mode(0o600).open(path);
+    let written = file.and_then(|mut file| file.write_all(bytes));
+    written.map_err(|source| local("write", path, source))
 }
 
 fn local(what: &'static str, path: &Path, source: std::io::Error) -> Refusal {

@@ -14,7 +14,7 @@ mod prune;
 mod relay;
 mod restore;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::append_only::Rights;
@@ -95,7 +95,19 @@ impl Repository {
         into: &Path,
         progress: &dyn Progress,
     ) -> Result<Restored, Error> {
-        restore::restore(&self.opened, id, into, progress)
+        restore::restore(&self.opened, id, into, &[], progress)
+    }
+
+    /// As [`Repository::restore`], of these paths alone, each without its first slash, and of the
+    /// folders above them; nothing else is fetched.
+    pub fn restore_only(
+        &self,
+        id: &SnapshotId,
+        into: &Path,
+        only: &[PathBuf],
+        progress: &dyn Progress,
+    ) -> Result<Restored, Error> {
+        restore::restore(&self.opened, id, into, only, progress)
     }
 
     /// Its key files, and which of them this password opens.

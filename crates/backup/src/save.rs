@@ -109,6 +109,9 @@ pub fn back_up(
     let resting = rest.is_some();
     progress.step("dumping the database");
     let dumped = database::dump(scope, &places.sockets, key(), &staging)?;
+    if let Some(note) = dumped.as_ref().and_then(|dumped| dumped.note.as_ref()) {
+        progress.step(note);
+    }
     progress.step("counting files");
     let counted = files::taken(scope)?;
     let still = resting || counted == before;

@@ -42,7 +42,7 @@ pub fn dump(database: &Path, key: i64, into: &Path) -> Result<Dumped, Refusal> {
     counted.dump_sum = sum;
     counted.dump_bytes = bytes;
     let tools = BTreeMap::from([("sqlite".to_owned(), counted.version.clone())]);
-    Ok(Dumped { database: counted, tools })
+    Ok(Dumped { database: counted, tools, note: None })
 }
 
 /// Checks that a database is whole, and counts it.

@@ -156,7 +156,7 @@ fn inside(
     };
     course.step(Step::Manifest, || {
         let cluster = cluster.as_ref().map(|(cluster, name)| (cluster, name.as_str()));
-        data::compare(order.scope, &fetched.manifest, &restored, cluster)
+        data::compare(order.scope, &fetched.manifest, &restored, cluster, false)
     });
     if !order.prepare.is_empty() {
         course.step(Step::Prepare, || works::prepare(&machine, order.prepare));

@@ -2,8 +2,10 @@
 //!
 //! Nothing is deleted before a person says so. Leaves out asking whether the price is worth it.
 
+pub mod beside;
 mod database;
 pub mod journal;
+pub mod order;
 mod swap;
 
 use std::fs;
@@ -12,41 +14,25 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use backup::reach::Reach;
 use backup::repository::Repository;
-use backup::snapshot::Snapshot;
 use jiff::Timestamp;
 use model::backup::drill::{Step, StepV1};
-use model::backup::manifest::ManifestV1;
 use model::backup::price::Price;
-use model::backup::scope::Scope;
 use model::recipe::question::Question;
 
 use crate::drill::command;
 use crate::drill::course::{Course, Told, Trouble};
-use crate::drill::data::{self, Fetched};
+use crate::drill::data;
 use crate::drill::layers::below;
 use crate::error::Error;
 use crate::restore::journal::{JournalV1, Phase, Renamed, Swap};
+pub use crate::restore::order::{Chosen, Order};
+use crate::restore::order::{ended, fetched, make_folder};
 use crate::{patience, probe};
 
 const UNIT: Duration = Duration::from_secs(300);
 /// Copying between file systems may take long.
 const COPY: Duration = Duration::from_secs(24 * 3600);
-
-/// What is to be restored.
-pub struct Order<'a> {
-    pub scope: &'a Scope,
-    pub reach: &'a Reach<'a>,
-    /// The target's name in the plan.
-    pub target: &'a str,
-}
-
-/// A snapshot with its manifest, chosen to be restored.
-pub struct Chosen {
-    pub snapshot: Snapshot,
-    pub manifest: ManifestV1,
-}
 
 /// Which snapshot is wanted.
 #[derive(Clone, Copy, Debug)]
@@ -88,24 +74,10 @@ pub fn price(order: &Order<'_>, chosen: &Chosen, now: Timestamp) -> Result<Price
         returns_to: chosen.snapshot.at,
         now,
         needs_bytes: data::needs(&chosen.manifest),
+        spare_bytes: data::SPARE,
         free_bytes: room()?,
         stays: journal.kept(),
     })
-}
-
-/// Restores into a new place, and proves that it is what was saved. The service is not touched.
-pub fn into(
-    order: &Order<'_>,
-    chosen: &Chosen,
-    place: &Path,
-    told: &dyn Told,
-) -> Result<(), Error> {
-    let mut course = Course::new(told);
-    make_folder(place)?;
-    fetched(order, chosen, place, u64::MAX, &mut course, told)?;
-    let staging = below(place, &data::staging(&order.scope.service));
-    course.step(Step::Manifest, || data::dump(&chosen.manifest, &staging));
-    ended(&course)
 }
 
 /// Restores in the service's own place.
@@ -239,30 +211,13 @@ fn make(
     course.step(Step::Manifest, || {
         let counted = server.as_ref().zip(journal.database.as_ref());
         let counted = counted.map(|(server, renamed)| (server, renamed.new.as_str()));
-        data::compare(order.scope, &chosen.manifest, &tree, counted)
+        data::compare(order.scope, &chosen.manifest, &tree, counted, true)
     });
     ended(&course)?;
     for swap in &journal.swaps {
         lay(&below(&tree, &swap.live), &swap.new)?;
     }
     swap::remove(&tree)
-}
-
-fn fetched(
-    order: &Order<'_>,
-    chosen: &Chosen,
-    into: &Path,
-    room: u64,
-    course: &mut Course<'_>,
-    told: &dyn Told,
-) -> Result<(), Error> {
-    let id = chosen.snapshot.id.as_str();
-    let fetched: Option<Fetched> = course
-        .step(Step::Fetch, || data::fetch(order.reach, Some(id), into, room, &mut None, told));
-    if let Some(fetched) = fetched {
-        course.step(Step::Files, || data::in_place(order.scope, &fetched, into));
-    }
-    ended(course)
 }
 
 /// Moves what was restored beside its place: by a rename where that is on the same file system.
@@ -377,31 +332,10 @@ fn room() -> Result<u64, Error> {
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
-fn make_folder(path: &Path) -> Result<(), Error> {
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|source| Error::File { what: "make", path: path.to_owned(), source })
-}
-
 /// Makes the folders above a service's path, as a package would.
 fn make_above(path: &Path) -> Result<(), Error> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(path);
     made.map_err(|source| Error::File { what: "make", path: path.to_owned(), source })
-}
-
-/// The first step that failed, as an error.
-fn ended(course: &Course<'_>) -> Result<(), Error> {
-    use model::backup::drill::Ended;
-    match course.steps.iter().find(|step| step.ended != Ended::Done) {
-        Some(step) => {
-            let told = format!("{}: {}", step.step.name(), step.evidence);
-            Err(if step.ended == Ended::Bad {
-                Error::Unproved { told }
-            } else {
-                Error::Refused { told }
-            })
-        }
-        None => Ok(()),
-    }
 }
 
 fn refused(trouble: Trouble) -> Error {

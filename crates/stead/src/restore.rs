@@ -61,9 +61,13 @@ pub struct Restore {
     #[arg(long, value_name = "NAME")]
     pub target: Option<String>,
 
-    /// Into this new or empty folder, and nowhere else
+    /// Into this new or empty folder, and the database into a new one beside
     #[arg(long, value_name = "FOLDER")]
     pub to: Option<PathBuf>,
+
+    /// With --to, leave the database's dump in the folder, and say how to restore it by hand
+    #[arg(long, requires = "to")]
+    pub no_database: bool,
 
     /// Open the repository with the sealed key in the plan and this file of a member's age key
     #[arg(long, value_name = "FILE")]
@@ -246,22 +250,46 @@ fn beside(
     arguments: &Restore,
 ) -> anyhow::Result<u8> {
     let folder = std::path::absolute(folder).context("cannot resolve the folder")?;
-    let of = format!(
-        "snapshot {} of {} into {}",
-        chosen.snapshot.id.short(),
-        model::text::moment(chosen.snapshot.at),
-        folder.display()
-    );
+    if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        bail!("`{}` is not empty, and a restore overwrites nothing", folder.display());
+    }
+    let (with_database, now) = (!arguments.no_database, Timestamp::now());
+    let price = restore::beside::price(order, chosen, &folder, with_database, now)
+        .context("`--no-database` leaves its dump in the folder instead")?;
     if arguments.dry_run {
-        output::print(
-            &(output::tame(&format!("Would restore {of}; nothing else changes.")) + "\n"),
-        )?;
+        match arguments.json.json {
+            true => output::json(&price)?,
+            false => output::print(&format!(
+                "{}\nNothing was changed (--dry-run).\n",
+                output::tame(&price.to_string())
+            ))?,
+        }
         return Ok(0);
     }
+    output::say(&output::tame(&price.to_string()));
+    if !price.fits() {
+        bail!("there is no room for it");
+    }
+    // A new folder is nobody's loss; a database in a server that others use is asked for.
+    if price.database.is_some() && !(arguments.yes || agreed("Restore it there?")?) {
+        output::say("Nothing was changed.");
+        return Ok(1);
+    }
     let shown = Shown(BytesBar::new());
-    restore::into(order, chosen, &folder, &shown)?;
+    let told = restore::beside::make(order, chosen, &folder, &price, &shown)?;
     drop(shown);
-    output::print(&(output::tame(&format!("Restored {of}.")) + "\n"))?;
+    match arguments.json.json {
+        true => output::json(&price)?,
+        false => output::print(&output::tame(&format!(
+            "Restored {} of {} into {}.\n",
+            price.service,
+            model::text::moment(price.of),
+            folder.display()
+        )))?,
+    }
+    for line in told {
+        output::say(&output::tame(&line));
+    }
     Ok(0)
 }
 

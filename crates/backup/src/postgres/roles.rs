@@ -1,12 +1,13 @@
 //! What a dump of one database leaves out: its roles, and how the database itself was made.
 //!
-//! Leaves out passwords: only a superuser may read them, and over the local socket none is needed.
+//! Leaves out reading passwords, which only a superuser may.
 
 use std::collections::BTreeMap;
 
-use model::backup::manifest::MadeV1;
+use model::backup::manifest::{MadeV1, PasswordV1, RoleV1};
 
 use crate::postgres::connection::{Connection, name, string, text};
+use crate::postgres::passwords::{Passwords, QUIET};
 use crate::refusal::Refusal;
 
 /// Roles that own something here or are granted something, their groups and their members. The
@@ -21,17 +22,19 @@ const NEEDED: &str = "WITH RECURSIVE base AS (\
     needed AS (SELECT r.* FROM pg_roles r WHERE r.oid IN (SELECT oid FROM up UNION SELECT oid FROM down) \
       AND r.oid <> 10 AND r.rolname !~ '^pg_') ";
 
-/// As one statement each that does nothing where the role exists.
-const MAKE: &str = "SELECT format('DO %L;', format('BEGIN CREATE ROLE %I %s; EXCEPTION WHEN duplicate_object THEN NULL; END', \
-      rolname, concat_ws(' ', CASE WHEN rolcanlogin THEN 'LOGIN' ELSE 'NOLOGIN' END, \
+/// What `CREATE ROLE` is told of each.
+const ATTRIBUTES: &str = "SELECT rolname, \
+      concat_ws(' ', CASE WHEN rolcanlogin THEN 'LOGIN' ELSE 'NOLOGIN' END, \
       CASE WHEN rolinherit THEN 'INHERIT' ELSE 'NOINHERIT' END, \
       CASE WHEN rolsuper THEN 'SUPERUSER' END, CASE WHEN rolcreatedb THEN 'CREATEDB' END, \
       CASE WHEN rolcreaterole THEN 'CREATEROLE' END, CASE WHEN rolreplication THEN 'REPLICATION' END, \
-      CASE WHEN rolbypassrls THEN 'BYPASSRLS' END, 'CONNECTION LIMIT ' || rolconnlimit))) \
+      CASE WHEN rolbypassrls THEN 'BYPASSRLS' END, 'CONNECTION LIMIT ' || rolconnlimit, \
+      'VALID UNTIL ' || quote_literal(nullif(rolvaliduntil, 'infinity')::text)) \
     FROM needed ORDER BY rolname";
 
 const MEMBERS: &str = "SELECT DISTINCT format('GRANT %I TO %I%s;', g.rolname, m.rolname, \
-      CASE WHEN a.admin_option THEN ' WITH ADMIN OPTION' ELSE '' END) \
+      CASE WHEN a.admin_option THEN ' WITH ADMIN OPTION' ELSE '' END), m.rolname, \
+      g.rolname || CASE WHEN a.admin_option THEN ' with admin option' ELSE '' END \
     FROM pg_auth_members a JOIN pg_roles g ON g.oid = a.roleid JOIN needed m ON m.oid = a.member \
     WHERE g.oid IN (SELECT oid FROM needed) OR g.rolname ~ '^pg_' ORDER BY 1";
 
@@ -43,14 +46,60 @@ pub(crate) fn list(connection: &Connection) -> Result<Vec<String>, Refusal> {
     Ok(rows.iter().map(|row| text(row, 0)).collect())
 }
 
-/// SQL that makes the roles where they are missing, for any `psql`.
-pub(crate) fn globals(connection: &Connection) -> Result<String, Refusal> {
-    let mut sql = String::from("-- The roles of one database, without passwords.\n");
-    for part in [MAKE, MEMBERS] {
-        for row in connection.rows("describe roles", &format!("{NEEDED} {part}"))? {
-            sql += &text(&row, 0);
-            sql.push('\n');
+/// What each role may do, and whether it has a password.
+pub(crate) fn rights(
+    connection: &Connection,
+    passwords: Option<&Passwords>,
+) -> Result<BTreeMap<String, RoleV1>, Refusal> {
+    let asked = |part: &str| connection.rows("describe roles", &format!("{NEEDED} {part}"));
+    let mut all: BTreeMap<String, RoleV1> = BTreeMap::new();
+    for row in asked(ATTRIBUTES)? {
+        let (role, attributes) = (text(&row, 0), text(&row, 1));
+        let password = passwords.map_or(PasswordV1::Unread, |passwords| passwords.kind(&role));
+        all.insert(role, RoleV1 { attributes, password, ..RoleV1::default() });
+    }
+    for row in asked(MEMBERS)? {
+        if let Some(role) = all.get_mut(&text(&row, 1)) {
+            role.member_of.push(text(&row, 2));
         }
+    }
+    for row in asked(SETTINGS)? {
+        if let Some(role) = all.get_mut(&text(&row, 0)) {
+            role.settings.push(text(&row, 1));
+        }
+    }
+    for role in all.values_mut() {
+        role.member_of.sort();
+        role.settings.sort();
+    }
+    Ok(all)
+}
+
+/// SQL that makes the roles where they are missing, for any `psql`. It holds secrets.
+pub(crate) fn globals(
+    connection: &Connection,
+    passwords: Option<&Passwords>,
+) -> Result<String, Refusal> {
+    let mut sql = String::from(match passwords {
+        Some(_) => "-- The roles of one database, with their passwords.\n",
+        None => "-- The roles of one database, without their passwords, which could not be read.\n",
+    });
+    sql += &QUIET.replace("; ", ";\n");
+    sql.push('\n');
+    for row in connection.rows("describe roles", &format!("{NEEDED} {ATTRIBUTES}"))? {
+        let role = text(&row, 0);
+        let password = passwords.map_or_else(String::new, |passwords| passwords.clause(&role));
+        // Does nothing where the role exists: its password stays what it is.
+        let make = format!(
+            "BEGIN CREATE ROLE {} {}{password}; EXCEPTION WHEN duplicate_object THEN NULL; END",
+            name(&role),
+            text(&row, 1)
+        );
+        sql += &format!("DO{};\n", string(&make));
+    }
+    for row in connection.rows("describe roles", &format!("{NEEDED} {MEMBERS}"))? {
+        sql += &text(&row, 0);
+        sql.push('\n');
     }
     for row in connection.rows("describe roles", &format!("{NEEDED} {SETTINGS}"))? {
         if let Some(set) = set(&text(&row, 1)) {

@@ -8,14 +8,36 @@ use std::collections::BTreeMap;
 use model::backup::manifest::{DatabaseV1, SequenceV1, TableV1};
 
 use crate::postgres::connection::{Connection, string, text};
+use crate::postgres::passwords::Passwords;
 use crate::postgres::{catalog, roles};
 use crate::refusal::Refusal;
 
 /// The name under which large objects are counted; no table's name has no dot.
 pub(crate) const LARGE_OBJECTS: &str = "large objects";
 
-/// How much of each large object is hashed, in bytes.
-const LARGE_OBJECT: u32 = 1 << 20;
+/// How much of a large object is read and hashed at a time, in bytes: no more of it is in memory.
+const PIECE: u32 = 1 << 20;
+
+/// Every piece of every large object, hashed one by one, the next of each after the last one that
+/// was full. The first has no number, so that a small object is hashed as by its whole.
+fn large_objects(key: i64) -> String {
+    let piece = |object: &str, at: &str| {
+        format!(
+            "LATERAL (SELECT md5(data) AS sum, length(data) AS length FROM \
+             (SELECT lo_get({object}, {at}, {PIECE}) AS data OFFSET 0) read) piece"
+        )
+    };
+    format!(
+        "WITH RECURSIVE pieces AS (SELECT oid AS object, 0::bigint AS at, piece.sum, piece.length \
+           FROM pg_largeobject_metadata, {} \
+         UNION ALL SELECT object, at + {PIECE}, piece.sum, piece.length \
+           FROM pieces, {} WHERE pieces.length = {PIECE}) \
+         SELECT count(*) FILTER (WHERE at = 0), coalesce(sum(hashtextextended(object::text || ':' || \
+           CASE at WHEN 0 THEN '' ELSE at::text || ':' END || sum COLLATE \"C\", {key})), 0) FROM pieces",
+        piece("oid", "0"),
+        piece("object", &format!("at + {PIECE}")),
+    )
+}
 
 /// Tables whose rows a dump holds. Of an extension's own those that it says are the user's.
 const TABLES: &str = "SELECT format('%I.%I', n.nspname, c.relname), n.nspname, c.relname, \
@@ -93,11 +115,7 @@ pub(crate) fn rows(
         let counted = connection.row(&format!("count the table {name}"), &sql)?;
         found.insert(name.clone(), table_of(&counted));
     }
-    let sql = format!(
-        "SELECT count(*), coalesce(sum(hashtextextended(oid::text || ':' || \
-         md5(lo_get(oid, 0, {LARGE_OBJECT})) COLLATE \"C\", {key})), 0) FROM pg_largeobject_metadata"
-    );
-    let large = table_of(&connection.row("count its large objects", &sql)?);
+    let large = table_of(&connection.row("count its large objects", &large_objects(key))?);
     if large.rows > 0 {
         found.insert(LARGE_OBJECTS.to_owned(), large);
     }
@@ -109,7 +127,11 @@ fn table_of(row: &[Option<String>]) -> TableV1 {
 }
 
 /// All but the rows and the dump: `rows` takes long, and may run beside the dump.
-pub(crate) fn described(connection: &Connection, key: i64) -> Result<DatabaseV1, Refusal> {
+pub(crate) fn described(
+    connection: &Connection,
+    key: i64,
+    passwords: Option<&Passwords>,
+) -> Result<DatabaseV1, Refusal> {
     let server = connection
         .row("say its version", "SELECT current_setting('server_version'), current_database()")?;
     let extensions =
@@ -125,6 +147,7 @@ pub(crate) fn described(connection: &Connection, key: i64) -> Result<DatabaseV1,
         objects,
         extensions: extensions.iter().map(|row| (text(row, 0), text(row, 1))).collect(),
         roles: roles::list(connection)?,
+        rights: roles::rights(connection, passwords)?,
         tables: BTreeMap::new(),
         sequences: sequences(connection)?,
         dump_bytes: 0,

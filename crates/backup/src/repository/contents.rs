@@ -96,7 +96,8 @@ fn dump<S: IndexedFull>(
     engine.dump(node, content)
 }
 
-fn find<S: IndexedTree>(
+/// What lies at a path of a snapshot, if anything does.
+pub fn find<S: IndexedTree>(
     engine: &Repository<S>,
     snapshot: &SnapshotFile,
     path: &Path,

@@ -12,7 +12,7 @@ mod walk;
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Instant;
@@ -35,6 +35,7 @@ pub fn restore(
     opened: &Opened,
     id: &SnapshotId,
     into: &Path,
+    only: &[PathBuf],
     progress: &dyn Progress,
 ) -> Result<Restored, Error> {
     let begun = Instant::now();
@@ -46,17 +47,27 @@ pub fn restore(
     let what = "restore the snapshot";
     let engine = opened.settle(what, watch(&opened.relay, progress, || engine.to_indexed()))?;
 
+    for path in only {
+        let there = contents::find(&engine, &snapshot, path);
+        if there.map_err(|error| opened.explain(what, error))?.is_none() {
+            let (path, snapshot) = (Path::new("/").join(path), id.short().to_owned());
+            return Err(Error::NotInSnapshot { path, snapshot });
+        }
+    }
+
     progress.step("restoring files");
     let found = Found::new(into);
     let tools = Tools::new(opened, into, &found)?;
-    let total = snapshot.summary.as_ref().map_or(0, |summary| summary.total_bytes_processed);
+    // How much a part of it is, nobody knows before.
+    let whole = snapshot.summary.as_ref().filter(|_| only.is_empty());
+    let total = whole.map_or(0, |summary| summary.total_bytes_processed);
     let work = || {
         opened.relay.begin(total);
         thread::scope(|scope| {
             // One portion is written while the next is put together.
             let (send, receive) = sync_channel::<Portion>(1);
             let writing = scope.spawn(|| receive.into_iter().try_for_each(|one| one.write(&tools)));
-            let walked = walk(opened, &engine, snapshot.tree, &tools, into, |portion| {
+            let walked = walk(opened, &engine, snapshot.tree, &tools, into, only, |portion| {
                 send.send(portion).is_ok()
             });
             drop(send);

@@ -45,6 +45,7 @@ pub(crate) fn all(session: &Session, key: i64) -> Result<DatabaseV1, Refusal> {
         objects,
         extensions: BTreeMap::new(),
         roles: Vec::new(),
+        rights: BTreeMap::new(),
         tables,
         sequences: BTreeMap::new(),
         dump_bytes: 0,

@@ -10,9 +10,11 @@ use bytes::Bytes;
 use rustls::crypto::ring;
 use rusty_s3::actions::ListObjectsV2;
 use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
-use ureq::Agent;
+use ureq::http::Response;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
+use ureq::{Agent, Body};
 
+use crate::denial;
 use crate::error::Error;
 use crate::reach::S3Credentials;
 use crate::target::patience::{Failure, patiently};
@@ -90,6 +92,39 @@ impl S3 {
         }
     }
 
+    /// An answer that is no refusal; what the server says of one is in its body.
+    fn answered(
+        &self,
+        what: &'static str,
+        object: &str,
+        answer: Result<Response<Body>, ureq::Error>,
+    ) -> Result<Response<Body>, Failure> {
+        let mut answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                if let Some(reason) = denial::untrusted(&error) {
+                    let place = self.place.clone();
+                    return Err(Failure::Lasting(Error::Denied { place, denial: reason }));
+                }
+                return Err(self.failed(what, object.to_owned(), error));
+            }
+        };
+        let status = answer.status().as_u16();
+        if status < 400 {
+            return Ok(answer);
+        }
+        let date = answer.headers().get("date").and_then(|date| date.to_str().ok());
+        let date = date.map(str::to_owned);
+        let mut body = String::new();
+        // Whether it can be read or not, the status says that it is a refusal.
+        let _ = answer.body_mut().as_reader().take(denial::LONGEST).read_to_string(&mut body);
+        let now = jiff::Timestamp::now();
+        if let Some(denial) = denial::told(status, &body, date.as_deref(), now) {
+            return Err(Failure::Lasting(Error::Denied { place: self.place.clone(), denial }));
+        }
+        Err(self.failed(what, object.to_owned(), ureq::Error::StatusCode(status)))
+    }
+
     fn get(&self, kind: Kind, name: &str, range: Option<(u64, u64)>) -> Result<Bytes, Error> {
         let (key, object) = (self.key(kind, name), kind.object(name));
         patiently(&self.place, || {
@@ -99,8 +134,7 @@ impl S3 {
                 request =
                     request.header("range", format!("bytes={offset}-{}", offset + length - 1));
             }
-            let answer =
-                request.call().map_err(|error| self.failed("read", object.clone(), error))?;
+            let answer = self.answered("read", &object, request.call())?;
             let expected = answer.headers().get("content-length");
             let expected = expected.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
             let mut content = Vec::new();
@@ -123,7 +157,7 @@ impl S3 {
         }
         let url = action.sign(SIGNED);
         let answer = self.agent.get(url.as_str()).call();
-        let answer = answer.map_err(|error| self.failed("list", format!("`{under}`"), error))?;
+        let answer = self.answered("list", &format!("`{under}`"), answer)?;
         let mut text = String::new();
         let read = answer.into_body().into_reader().take(LARGEST).read_to_string(&mut text);
         read.map_err(|error| Failure::Passing(Box::new(error)))?;
@@ -146,6 +180,8 @@ fn agent() -> Agent {
     Agent::config_builder()
         .tls_config(tls)
         .user_agent(concat!("stead/", env!("CARGO_PKG_VERSION")))
+        // What the server says of a refusal is in its body.
+        .http_status_as_error(false)
         .timeout_connect(Some(CONNECT))
         .timeout_recv_response(Some(ANSWER))
         .timeout_global(Some(WHOLE))
@@ -171,9 +207,8 @@ impl Store for S3 {
         patiently(&self.place, || {
             let url = self.bucket.head_object(Some(&self.credentials), &key).sign(SIGNED);
             match self.agent.head(url.as_str()).call() {
-                Ok(_) => Ok(true),
-                Err(ureq::Error::StatusCode(404)) => Ok(false),
-                Err(error) => Err(self.failed("look at", Kind::Config.object(""), error)),
+                Ok(answer) if answer.status() == 404 => Ok(false),
+                answer => self.answered("look at", &Kind::Config.object(""), answer).map(|_| true),
             }
         })
     }
@@ -235,7 +270,7 @@ impl Store for S3 {
         patiently(&self.place, || {
             let url = self.bucket.put_object(Some(&self.credentials), &key).sign(SIGNED);
             let sent = self.agent.put(url.as_str()).send(&body[..]);
-            sent.map(drop).map_err(|error| self.failed("write", object.clone(), error))
+            self.answered("write", &object, sent).map(drop)
         })
     }
 
@@ -244,8 +279,8 @@ impl Store for S3 {
         patiently(&self.place, || {
             let url = self.bucket.delete_object(Some(&self.credentials), &key).sign(SIGNED);
             match self.agent.delete(url.as_str()).call() {
-                Ok(_) | Err(ureq::Error::StatusCode(404)) => Ok(()),
-                Err(error) => Err(self.failed("remove", object.clone(), error)),
+                Ok(answer) if answer.status() == 404 => Ok(()),
+                answer => self.answered("remove", &object, answer).map(drop),
             }
         })
     }

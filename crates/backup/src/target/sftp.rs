@@ -30,6 +30,9 @@ const CONNECT: Duration = Duration::from_secs(30);
 /// For one operation: a pack on a slow line.
 const OPERATION: Duration = Duration::from_secs(30 * 60);
 
+/// What `ssh` says where another attempt says the same.
+const LASTING: [&str; 2] = ["Host key verification failed", "Permission denied"];
+
 /// Less than so many bytes free is a full disk: a pack does not fit.
 const FULL: u64 = 32 << 20;
 
@@ -115,12 +118,24 @@ impl Sftp {
                 let mut said = Vec::new();
                 let reading = stderr.read_to_end(&mut said);
                 let _ = timeout(Duration::from_secs(1), reading).await;
-                let said = model::text::printable_bytes(said.trim_ascii(), 500);
+                // A banner about changed keys is long; why it ended comes last.
+                let said = String::from_utf8_lossy(&said);
+                let mut lines: Vec<&str> =
+                    said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+                let lines = lines.split_off(lines.len().saturating_sub(3));
+                let said = model::text::printable(&lines.join("; "), 500);
+                let lasting = LASTING.iter().any(|words| said.contains(words));
                 let error = match (outcome, said.is_empty()) {
                     (_, false) => io::Error::other(said),
                     (Ok(Err(error)), true) => io::Error::other(error),
                     _ => io::Error::new(io::ErrorKind::TimedOut, "no answer"),
                 };
+                if lasting {
+                    let (place, source) = (self.place.clone(), Box::new(error));
+                    let (attempts, seconds) = (1, 0);
+                    let error = Error::Unreachable { place, attempts, seconds, source };
+                    return Err(Failure::Lasting(error));
+                }
                 Err(Failure::Passing(Box::new(error)))
             }
         }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use backup::error;
 use backup::exchange::{self, Error, Exchange, Exchanged};
 use backup::key_file;
 use backup::password::Password;

@@ -14,7 +14,7 @@ use crate::scratch::{OWNER, Scratch, rootless};
 const ODD: &str = r#"
 CREATE EXTENSION pg_trgm;
 CREATE ROLE "Reader ""of"" all" NOLOGIN;
-CREATE ROLE "group'" NOLOGIN; GRANT "group'" TO nobody; GRANT "Reader ""of"" all" TO "group'";
+CREATE ROLE "group'" NOLOGIN; ALTER ROLE nobody PASSWORD 'open sesame' VALID UNTIL '2099-01-01 00:00Z'; GRANT "group'" TO nobody; GRANT "Reader ""of"" all" TO "group'";
 SET ROLE nobody;
 CREATE SCHEMA "My Schema";
 CREATE TYPE mood AS ENUM ('sad', 'it''s ok');
@@ -62,6 +62,7 @@ GRANT SELECT ON events TO "Reader ""of"" all"; GRANT SELECT (a) ON empty TO PUBL
 ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO "group'";
 COMMENT ON TABLE events IS 'what happened';
 SELECT lo_from_bytea(4242, 'a large object');
+SELECT lo_from_bytea(4343, decode(repeat('0badcafe', 700000), 'hex'));
 "#;
 
 const SERVER: &str = "CREATE EXTENSION postgres_fdw; CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw \
@@ -99,6 +100,8 @@ fn an_odd_database_comes_back_as_it_was() {
         ",
     );
     there.sql("postgres", "SELECT pg_reload_conf()");
+    // Who is not there comes with all that they had.
+    there.sql("postgres", "DROP ROLE nobody");
     let name = "Chat's = \"best\"";
     odd(&here, name);
     let staging = tempfile::tempdir().unwrap();
@@ -108,7 +111,7 @@ fn an_odd_database_comes_back_as_it_was() {
     assert_eq!(was.tables["public.events"].rows, 2000);
     assert_eq!(was.tables["public.part_low"].rows, 10);
     assert_eq!(was.tables["public.parent"].rows, 1, "a child's rows are its own");
-    assert_eq!(was.tables["large objects"].rows, 1);
+    assert_eq!(was.tables["large objects"].rows, 2);
     assert_eq!(was.tables.len(), 120 + 12, "{:?}", was.tables.keys());
     assert_eq!(was.roles, ["Reader \"of\" all", "group'", "nobody"]);
     assert_eq!(was.extensions.keys().collect::<Vec<_>>(), ["pg_trgm", "plpgsql", "postgres_fdw"]);
@@ -174,7 +177,21 @@ fn each_loss_is_named() {
         ("REVOKE SELECT ON events FROM \"Reader \"\"of\"\" all\"", "table public.events differs"),
         ("DROP POLICY own ON child", "policy own on public.child is missing"),
         ("SELECT setval('events_id_seq', 5)", "sequence public.events_id_seq is at 5, behind 2000"),
-        ("SELECT lo_unlink(4242)", "table large objects is missing, with 1 row"),
+        (
+            "SELECT lo_put(4343, 2500000, 'x')",
+            "table large objects has its 2 rows, but not their contents",
+        ),
+        (
+            "SELECT lo_put(4343, 2800000, 'x')",
+            "table large objects has its 2 rows, but not their contents",
+        ),
+        ("SELECT lo_unlink(4242)", "table large objects has 1 of 2 rows"),
+        ("ALTER ROLE nobody PASSWORD NULL", "role nobody: password none, was SCRAM"),
+        (
+            "ALTER ROLE nobody CREATEDB",
+            "role nobody: attributes LOGIN INHERIT CREATEDB CONNECTION LIMIT -1 VALID UNTIL ",
+        ),
+        ("REVOKE \"group'\" FROM nobody", "role nobody: membership in none, was group'"),
         ("ALTER TABLE events OWNER TO postgres", "table public.events differs"),
         ("DROP OWNED BY \"group'\"; DROP ROLE \"group'\"", "role group' is missing"),
         ("ALTER DATABASE chat RESET timezone", "the database's settings is"),
@@ -230,4 +247,80 @@ fn what_cannot_be_reached_is_said_in_words() {
     let old = postgres::dump(&scratch.with_tools(tools.path()), "chat", 1, fresh.path());
     let old = said(old.unwrap_err());
     assert!(old.contains("pg_dump is of version 11.2, older than the server's 15"), "{old}");
+}
+
+#[test]
+fn a_role_logs_in_by_its_old_password_and_nobody_reads_of_it() {
+    if rootless("a_role_logs_in_by_its_old_password_and_nobody_reads_of_it") {
+        return;
+    }
+    let (here, there) = (Scratch::start(), Scratch::start());
+    here.sql("postgres", "CREATE DATABASE chat OWNER nobody; CREATE ROLE app LOGIN PASSWORD 'a';");
+    here.sql("postgres", "CREATE ROLE kept LOGIN PASSWORD 'old'; CREATE ROLE bare LOGIN;");
+    here.sql("chat", "CREATE TABLE t (a int); ALTER TABLE t OWNER TO nobody");
+    here.sql("chat", "GRANT SELECT ON t TO app, kept, bare");
+    there.sql("postgres", "ALTER SYSTEM SET log_statement = 'all'");
+    there.sql("postgres", "ALTER SYSTEM SET log_min_duration_statement = 0");
+    there.sql("postgres", "SELECT pg_reload_conf()");
+    there.sql("postgres", "CREATE ROLE kept LOGIN PASSWORD 'new'");
+    let verifier = |scratch: &Scratch, role: &str| {
+        scratch
+            .sql("postgres", &format!("SELECT rolpassword FROM pg_authid WHERE rolname = '{role}'"))
+    };
+    let (apps, news) = (verifier(&here, "app"), verifier(&there, "kept"));
+
+    let staging = tempfile::tempdir().unwrap();
+    let dumped = postgres::dump(&here.reach(OWNER), "chat", 5, staging.path()).unwrap();
+    assert_eq!(dumped.note, None);
+    let kinds: Vec<&str> =
+        dumped.database.rights.values().map(|role| role.password.name()).collect();
+    assert_eq!(kinds, ["SCRAM", "none", "SCRAM", "none"], "of app, bare, kept, nobody");
+    let manifest = serde_json::to_string(&dumped.database).unwrap();
+    assert!(!manifest.contains("SCRAM-SHA-256$") && !manifest.contains(&apps));
+    let globals = staging.path().join("globals.sql");
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&globals).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+
+    postgres::restore(&dumped.database, staging.path(), &there.reach("postgres"), "chat").unwrap();
+    assert_eq!(verifier(&there, "app"), apps);
+    assert_eq!(verifier(&there, "kept"), news, "who was there keeps their password");
+    assert_eq!(verifier(&there, "bare"), "");
+    let log = fs::read_to_string(there.folder.path().join("log")).unwrap();
+    assert!(log.contains("CREATE DATABASE"), "it logs: {log}");
+    assert!(!log.contains(&apps), "no password is in the server's log");
+
+    // By the password itself.
+    let hba = there.sql("postgres", "SHOW hba_file");
+    let lines = fs::read_to_string(&hba).unwrap();
+    fs::write(&hba, format!("local all app scram-sha-256\n{lines}")).unwrap();
+    there.sql("postgres", "SELECT pg_reload_conf()");
+    let login = |password: &str| {
+        let mut psql = std::process::Command::new(crate::scratch::bin().join("psql"));
+        psql.arg("-XAtq").arg("-h").arg(there.folder.path()).args(["-U", "app", "-d", "chat"]);
+        psql.args(["-c", "SELECT count(*) FROM t"]).env("PGPASSWORD", password).current_dir("/");
+        psql.output().unwrap().status.success()
+    };
+    assert!(login("a") && !login("b"));
+
+    // Where no superuser lets anybody in, it is said, and the dump is made all the same.
+    let hba = here.sql("postgres", "SHOW hba_file");
+    fs::write(&hba, "local all nobody peer\n").unwrap();
+    let data = std::path::Path::new(&hba).parent().unwrap().join("postmaster.pid");
+    let pid = fs::read_to_string(data).unwrap().lines().next().unwrap().parse().unwrap();
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(pid).unwrap(),
+        rustix::process::Signal::HUP,
+    )
+    .unwrap();
+    // The server reads its files anew at its leisure.
+    let noted = (0..1000).find_map(|_| {
+        let fresh = tempfile::tempdir().unwrap();
+        let dumped = postgres::dump(&here.reach(OWNER), "chat", 5, fresh.path()).unwrap();
+        let note = dumped.note?;
+        Some((note, dumped.database.rights["app"].password.name()))
+    });
+    let (note, kind) = noted.expect("told within a thousand dumps");
+    assert!(note.starts_with("the roles' passwords are not saved: "), "{note}");
+    assert_eq!(kind, "not read");
 }

@@ -187,3 +187,30 @@ fn a_wrong_password_and_a_missing_target_are_told_apart() {
     assert!(matches!(none, Error::NoTarget { .. }), "{none}");
     assert!(!place.folder.path().join("disk").exists());
 }
+
+#[test]
+fn of_one_path_only_what_it_needs_is_fetched() {
+    let place = Place::new();
+    fs::create_dir(place.data().join("small")).expect("made");
+    fs::write(place.data().join("small/file"), "a little").expect("written");
+    fs::write(place.data().join("smaller"), "not this").expect("written");
+    fs::write(place.data().join("large"), noise(40 << 20, 3)).expect("written");
+    let repository = place.found();
+    let saved = place.save(&repository);
+    let only = [place.data().join("small").strip_prefix("/").expect("absolute").to_owned()];
+    let into = place.folder.path().join("part");
+    let fresh = Repository::open(&place.reach()).expect("opened");
+    let restored = fresh.restore_only(&saved.id, &into, &only, &Silent).expect("restored");
+    assert_eq!((restored.files, restored.bytes, restored.faults), (1, 8, Vec::new()));
+    assert_eq!(tree::seen(&into.join(&only[0])), tree::seen(&place.data().join("small")));
+    let above = into.join(&only[0]);
+    let beside: Vec<_> = fs::read_dir(above.parent().expect("above")).expect("read").collect();
+    assert_eq!(beside.len(), 1, "{beside:?}");
+    assert!(fresh.read_bytes() < 2 << 20, "{} bytes were read", fresh.read_bytes());
+
+    let none = [std::path::PathBuf::from("no/such")];
+    let empty = place.folder.path().join("none");
+    let missing = fresh.restore_only(&saved.id, &empty, &none, &Silent).expect_err("not there");
+    assert_eq!(missing.to_string().split(" is not").next(), Some("`/no/such`"));
+    assert_eq!(fs::read_dir(&empty).expect("made").count(), 0);
+}

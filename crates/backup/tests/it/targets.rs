@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 
+use backup::denial::Denial;
 use backup::error::Error;
 use backup::password::Password;
 use backup::progress::Silent;
@@ -176,7 +177,7 @@ fn a_repository_in_a_bucket_is_restics_too() {
     let bare = Repository::open(&Reach { credentials: None, ..reach }).expect_err("who are you");
     assert!(matches!(bare, Error::NoCredentials { .. }), "{bare}");
     let none = Repository::found(&reach).expect_err("no bucket yet");
-    assert!(matches!(none, Error::NoTarget { .. }), "{none}");
+    assert!(matches!(none, Error::Denied { denial: Denial::Bucket, .. }), "{none}");
     ureq::put(format!("{endpoint}/vault")).send_empty().expect("a bucket");
     let missing = Repository::open(&reach).expect_err("none yet");
     assert!(matches!(missing, Error::NoRepository { .. }), "{missing}");
@@ -216,6 +217,182 @@ fn a_repository_in_a_bucket_is_restics_too() {
     let gone = Repository::open(&reach).expect_err("nobody is there");
     assert!(matches!(gone, Error::Unreachable { .. }), "{gone}");
     assert!(!format!("{gone:?}").contains("whispered"), "no secret in an error");
+}
+
+/// An authority of this test's own, and a certificate of it for 127.0.0.1.
+fn certified(folder: &Path) {
+    let openssl = |words: &str| {
+        run(Command::new("openssl").args(words.split(' ')).current_dir(folder));
+    };
+    fs::write(folder.join("names"), "subjectAltName=IP:127.0.0.1\n").expect("written");
+    openssl("req -x509 -newkey rsa:2048 -nodes -days 2 -keyout ca.key -out ca.crt -subj /CN=ours");
+    openssl("req -newkey rsa:2048 -nodes -keyout it.key -out it.csr -subj /CN=127.0.0.1");
+    openssl(
+        "x509 -req -days 2 -in it.csr -CA ca.crt -CAkey ca.key -CAcreateserial -extfile names -out it.crt",
+    );
+}
+
+const TRUSTED: &str = "STEAD_TEST_HTTPS";
+
+fn by_https(endpoint: &str, act: impl FnOnce(&Reach<'_>)) {
+    let target = Target::S3 {
+        endpoint: endpoint.to_owned(),
+        bucket: "vault".to_owned(),
+        prefix: String::new(),
+        region: "us-east-1".to_owned(),
+    };
+    let password = Password::new("between us");
+    let credentials =
+        S3Credentials { access_key: "somebody".to_owned(), secret_key: "whispered".to_owned() };
+    let credentials = Some(&credentials);
+    act(&Reach { target: &target, service: "chat", password: &password, credentials });
+}
+
+/// Not a test: what the next one runs, with the authority in its environment.
+#[test]
+fn helper_that_trusts() {
+    let Ok(endpoint) = std::env::var(TRUSTED) else { return };
+    by_https(&endpoint, |reach| {
+        let none = Repository::open(reach).expect_err("no bucket yet");
+        assert!(matches!(&none, Error::Denied { denial: Denial::Bucket, .. }), "{none}");
+        // restic makes buckets, and a repository of its own at the top.
+        let mut restic = Command::new("restic");
+        restic.args(["--no-cache", "-r", &format!("s3:{endpoint}/vault"), "init", "--cacert"]);
+        restic.arg(std::env::var_os("SSL_CERT_FILE").expect("given"));
+        restic.env("RESTIC_PASSWORD", "theirs");
+        restic.env("AWS_ACCESS_KEY_ID", "somebody").env("AWS_SECRET_ACCESS_KEY", "whispered");
+        run(&mut restic);
+        let repository = Repository::found(reach).expect("founded");
+        let place = Place::new();
+        tree::grow(&place.data());
+        repository.save(&place.take(), &Silent).expect("saved");
+        assert_eq!(repository.check(Depth::All, &Silent).expect("checked"), []);
+    });
+}
+
+#[test]
+fn a_bucket_over_https_is_trusted_by_an_authority_of_ones_own_and_by_no_other() {
+    let Some(moto) = moto() else {
+        return skipped("backup over HTTPS: it needs moto, which scripts/test fetches");
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    certified(folder.path());
+    let port = free_port();
+    let mut command = Command::new(moto);
+    command.args(["-H", "127.0.0.1", "-p", &port.to_string(), "-s"]);
+    command.arg("-c").arg(folder.path().join("it.crt"));
+    command.arg("-k").arg(folder.path().join("it.key"));
+    let _server = Server::start(&mut command, "Running on");
+    let endpoint = format!("https://127.0.0.1:{port}");
+    by_https(&endpoint, |reach| {
+        let refused = Repository::open(reach).expect_err("nobody vouches for it");
+        assert!(
+            matches!(&refused, Error::Denied { denial: Denial::Untrusted(_), .. }),
+            "{refused:?}"
+        );
+        assert!(refused.hint().is_some_and(|hint| hint.contains("update-ca-certificates")));
+    });
+    let trusting = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "targets::helper_that_trusts"])
+        .env(TRUSTED, &endpoint)
+        .env("SSL_CERT_FILE", folder.path().join("ca.crt"))
+        .output()
+        .expect("it runs");
+    assert!(trusting.status.success(), "{}", String::from_utf8_lossy(&trusting.stdout));
+}
+
+/// A server that refuses everything, in S3's words: moto lets everybody in at any time.
+fn refusing(code: &str, status: &str, date: jiff::Timestamp) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let endpoint = format!("http://{}", listener.local_addr().expect("bound"));
+    let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>");
+    let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&date);
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nDate: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        date.expect("a date"),
+        body.len()
+    );
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut lines = BufReader::new(stream.try_clone().expect("a socket")).lines();
+            while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+            let _ = std::io::Write::write_all(&mut stream, answer.as_bytes());
+        }
+    });
+    endpoint
+}
+
+#[test]
+fn what_a_bucket_refuses_is_told_once_with_the_way_out() {
+    let now = jiff::Timestamp::now();
+    let late = now - jiff::SignedDuration::from_mins(20);
+    let cases = [
+        ("SignatureDoesNotMatch", now, "the secret key is not the one", "credentials/TARGET"),
+        ("InvalidAccessKeyId", now, "it knows no such access key", "credentials/TARGET"),
+        ("AccessDenied", now, "this access key may not do that", "below the prefix"),
+        ("RequestTimeTooSkewed", late, "this machine's clock is 20 min", "timedatectl"),
+        ("AccessDenied", late, "this machine's clock is 20 min", "timedatectl"),
+    ];
+    for (code, date, said, way) in cases {
+        let endpoint = refusing(code, "403 Forbidden", date);
+        by_https(&endpoint, |reach| {
+            let refused = Repository::open(reach).expect_err(code);
+            let text = refused.to_string();
+            assert!(text.contains(said), "{code}: {text}");
+            assert!(refused.hint().is_some_and(|hint| hint.contains(way)), "{code}");
+            assert!(!format!("{refused:?}").contains("whispered"), "no secret in an error");
+        });
+    }
+}
+
+#[test]
+fn a_wrong_host_key_a_refused_key_and_a_full_disk_there_are_told() {
+    if !rustix::process::geteuid().is_root() || !Path::new("/usr/sbin/sshd").exists() {
+        return skipped("backup over SFTP: it needs root and openssh-server");
+    }
+    let place = Place::new();
+    let there = place.folder.path().join("there");
+    fs::create_dir(&there).expect("made");
+    let (_server, options) = sshd(place.folder.path());
+    let open = || -> Result<Repository, Error> {
+        let store = Sftp::open("vault", &text(&there), "chat", options.clone()).expect("a host");
+        Repository::open_in(Arc::new(store), &place.password)
+    };
+    let path = |name: &str| place.folder.path().join(name);
+    let known = fs::read_to_string(path("known")).expect("written");
+    let other = known.split(' ').next().expect("a host").to_owned();
+    let theirs = fs::read_to_string(path("user.pub")).expect("made");
+    fs::write(path("known"), format!("{other} {theirs}")).expect("written");
+    let wrong = open().expect_err("another's host key");
+    let told = model::text::with_causes(&wrong);
+    assert!(told.contains("Host key verification failed"), "{told}");
+    assert!(wrong.hint().is_some(), "{told}");
+    fs::write(path("known"), known).expect("written");
+
+    fs::rename(path("user.pub"), path("user.away")).expect("moved");
+    let refused = open().expect_err("nobody is let in");
+    let told = model::text::with_causes(&refused);
+    assert!(told.contains("Permission denied (publickey)"), "{told}");
+    assert!(refused.hint().is_some(), "{told}");
+    fs::rename(path("user.away"), path("user.pub")).expect("moved");
+
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=8m", "small"])
+        .arg(&there)
+        .status()
+        .is_ok_and(|status| status.success());
+    if !mounted {
+        return skipped("backup onto a full disk over SFTP: it needs root, to mount one");
+    }
+    let store = Sftp::open("vault", &text(&there), "chat", options.clone()).expect("a host");
+    let repository = Repository::found_in(Arc::new(store), &place.password).expect("founded");
+    fs::write(place.data().join("large"), noise(30 << 20, 2)).expect("written");
+    let full = repository.save(&place.take(), &Silent).expect_err("it does not fit");
+    let unmounted = Command::new("umount").arg("-l").arg(&there).status();
+    assert!(unmounted.is_ok_and(|status| status.success()));
+    assert!(matches!(full, Error::Full { .. }), "{full:?}");
+    assert!(full.hint().is_some());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use backup::dumped::FILE as DUMP;
+use backup::dumped;
 use backup::postgres::cluster::Cluster;
 use backup::progress::Progress;
 use backup::reach::Reach;
@@ -16,7 +16,7 @@ use backup::snapshot::{Restored, Snapshot};
 use backup::staging::FOLDER as STAGING;
 use backup::{files, postgres, sqlite};
 use model::backup::difference::{self, between};
-use model::backup::manifest::{self, DatabaseV1, ManifestV1};
+use model::backup::manifest::{self, DatabaseV1, ManifestV1, PasswordV1};
 use model::backup::scope::Scope;
 use model::text::{bytes, counted, moment, with_causes};
 
@@ -25,9 +25,9 @@ use crate::drill::layers::below;
 use crate::error::Error;
 
 /// What a database server takes besides its tables: indexes, and what it writes ahead.
-const DATABASE: u64 = 3;
+pub(crate) const DATABASE: u64 = 3;
 /// Room for what the service writes while it is asked.
-const SPARE: u64 = 64 << 20;
+pub(crate) const SPARE: u64 = 64 << 20;
 /// How many differences are told.
 const SHOWN: usize = 5;
 
@@ -178,11 +178,14 @@ pub(crate) fn sqlite(
 }
 
 /// Counts a restored database and compares it with the manifest.
+///
+/// In a server that is `live`, a role that was there before stays as it is; that is said.
 pub(crate) fn compare(
     scope: &Scope,
     was: &ManifestV1,
     root: &Path,
     cluster: Option<(&Cluster, &str)>,
+    live: bool,
 ) -> Result<((), String), Trouble> {
     let is = match (&was.database, cluster) {
         (Some(was), Some((cluster, name))) => {
@@ -196,7 +199,13 @@ pub(crate) fn compare(
         _ => None,
     };
     let is = ManifestV1 { database: is, ..was.clone() };
-    let differences: Vec<String> = between(was, &is).iter().map(ToString::to_string).collect();
+    let (kept, differences): (Vec<_>, Vec<_>) = between(was, &is)
+        .into_iter()
+        .partition(|one| live && matches!(one, difference::Difference::Role { .. }));
+    let words = |all: Vec<difference::Difference>| -> Vec<String> {
+        all.iter().map(ToString::to_string).collect()
+    };
+    let (kept, differences) = (words(kept), words(differences));
     if !differences.is_empty() {
         return Err(Trouble::Bad(some(&differences, differences.len())));
     }
@@ -212,7 +221,26 @@ pub(crate) fn compare(
         ),
         None => "the service has no database, and its files were compared".to_owned(),
     };
-    Ok(((), told))
+    Ok(((), told + &unread(was) + &stays(&kept)))
+}
+
+/// What is said of passwords that no backup has.
+fn unread(was: &ManifestV1) -> String {
+    let rights = was.database.iter().flat_map(|database| &database.rights);
+    let unread = rights.filter(|(_, role)| role.password == PasswordV1::Unread);
+    let roles: Vec<&str> = unread.map(|(role, _)| &role[..]).collect();
+    match roles.is_empty() {
+        true => String::new(),
+        false => format!("; without the passwords of {}, which were not saved", roles.join(", ")),
+    }
+}
+
+/// What is said of roles that were there before and are otherwise.
+fn stays(kept: &[String]) -> String {
+    match kept.is_empty() {
+        true => String::new(),
+        false => format!("; left as it is: {}", some(kept, kept.len())),
+    }
 }
 
 /// Compares the dump with what the manifest says of it, where no server restores it.
@@ -220,13 +248,8 @@ pub(crate) fn dump(was: &ManifestV1, staging: &Path) -> Result<((), String), Tro
     let Some(database) = &was.database else {
         return Ok(((), "the service has no database, and its files were compared".to_owned()));
     };
-    let path = staging.join(DUMP);
-    let length = path.metadata().map(|found| found.len()).unwrap_or(0);
-    if length != database.dump_bytes {
-        let told = format!("the dump has {length} of {} bytes", database.dump_bytes);
-        return Err(Trouble::Bad(told));
-    }
-    Ok(((), format!("not restored: the dump lies in {}", path.display())))
+    let path = dumped::recognised(staging, database).map_err(|refusal| of_dump(&refusal))?;
+    Ok(((), format!("the dump is the one that was saved: {}", path.display())))
 }
 
 /// The first table of the recipe's `verify` that is missing or empty.

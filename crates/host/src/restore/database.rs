@@ -28,13 +28,23 @@ pub(crate) fn server(scope: &Scope) -> Result<Option<Cluster>, Error> {
         .or_else(|_| postgres::find(folder, "postgres", "postgres"));
     let found =
         found.map_err(|refusal| Error::NoServer { told: model::text::with_causes(&refusal) })?;
-    Ok(Some(Cluster {
+    at(found.port).map(Some)
+}
+
+/// The server at this port, for its superuser.
+pub(crate) fn at(port: u16) -> Result<Cluster, Error> {
+    Ok(Cluster {
         socket: PathBuf::from(SOCKETS),
-        port: found.port,
+        port,
         role: "postgres".to_owned(),
         user: Some(user()?),
         tools: None,
-    }))
+    })
+}
+
+/// Where the server keeps its data.
+pub(crate) fn folder(port: u16) -> Result<PathBuf, Error> {
+    Ok(PathBuf::from(ask(port, "SHOW data_directory")?.trim()))
 }
 
 /// Whether the server has a database of this name.

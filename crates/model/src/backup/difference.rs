@@ -7,7 +7,9 @@ use std::fmt::{self, Display, Formatter};
 
 use serde::{Deserialize, Serialize};
 
-use crate::backup::manifest::{DatabaseV1, FilesV1, MadeV1, ManifestV1, SequenceV1, TableV1};
+use crate::backup::manifest::{
+    DatabaseV1, FilesV1, MadeV1, ManifestV1, PasswordV1, SequenceV1, TableV1,
+};
 use crate::text::printable;
 
 /// The longest name that is shown.
@@ -66,6 +68,13 @@ pub enum Difference {
     },
     RoleMissing {
         role: String,
+    },
+    /// What a role may do, what it is a member of, or whether it has a password.
+    Role {
+        role: String,
+        what: String,
+        was: String,
+        is: String,
     },
     /// `object` is its kind and name, as `function public.f(integer)`.
     ObjectMissing {
@@ -131,6 +140,9 @@ impl Display for Difference {
                 write!(to, "extension {} is version {}, was {}", p(extension), p(is), p(was))
             }
             Self::RoleMissing { role } => write!(to, "role {} is missing", p(role)),
+            Self::Role { role, what, was, is } => {
+                write!(to, "role {}: {} {}, was {}", p(role), p(what), p(is), p(was))
+            }
             Self::ObjectMissing { object } => write!(to, "{} is missing", p(object)),
             Self::ObjectUnexpected { object } => {
                 write!(to, "there is a {} that the manifest does not know", p(object))
@@ -191,6 +203,7 @@ pub fn databases(was: &DatabaseV1, is: &DatabaseV1) -> Vec<Difference> {
     extensions(was, is, &mut found);
     let missing = was.roles.iter().filter(|role| !is.roles.contains(role));
     found.extend(missing.map(|role| Difference::RoleMissing { role: role.clone() }));
+    roles(was, is, &mut found);
     made(was, is, &mut found);
     if was.key == is.key {
         tables(&was.tables, &is.tables, &mut found);
@@ -217,6 +230,27 @@ fn extensions(was: &DatabaseV1, is: &DatabaseV1, found: &mut Vec<Difference>) {
                 found.push(Difference::ExtensionVersion { extension, was, is });
             }
             Some(_) => {}
+        }
+    }
+}
+
+fn roles(was: &DatabaseV1, is: &DatabaseV1, found: &mut Vec<Difference>) {
+    let listed = |all: &[String]| match all {
+        [] => "none".to_owned(),
+        all => all.join(", "),
+    };
+    for (role, was) in &was.rights {
+        let Some(is) = is.rights.get(role) else { continue };
+        let unread = [was.password, is.password].contains(&PasswordV1::Unread);
+        let password = if unread { was.password } else { is.password };
+        let pairs = [
+            ("attributes", was.attributes.clone(), is.attributes.clone()),
+            ("membership in", listed(&was.member_of), listed(&is.member_of)),
+            ("settings", listed(&was.settings), listed(&is.settings)),
+            ("password", was.password.name().to_owned(), password.name().to_owned()),
+        ];
+        for (what, was, is) in pairs.into_iter().filter(|(_, was, is)| was != is) {
+            found.push(Difference::Role { role: role.clone(), what: what.to_owned(), was, is });
         }
     }
 }
@@ -336,6 +370,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::backup::manifest::RoleV1;
 
     fn database() -> DatabaseV1 {
         let table = |rows, hash: &str| TableV1 { rows, hash: hash.to_owned() };
@@ -352,6 +387,15 @@ mod tests {
             objects: map(&[("function public.f(integer)", "1"), ("index public.i", "2")]),
             extensions: map(&[("pg_trgm", "1.6")]),
             roles: vec!["chat".to_owned()],
+            rights: BTreeMap::from([(
+                "chat".to_owned(),
+                RoleV1 {
+                    attributes: "LOGIN INHERIT CONNECTION LIMIT -1".to_owned(),
+                    member_of: vec!["readers".to_owned()],
+                    settings: Vec::new(),
+                    password: PasswordV1::Scram,
+                },
+            )]),
             tables: BTreeMap::from([
                 ("public.events".to_owned(), table(200_000, "5")),
                 ("public.one".to_owned(), table(1, "6")),

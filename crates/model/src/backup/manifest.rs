@@ -54,6 +54,9 @@ pub struct DatabaseV1 {
     pub extensions: BTreeMap<String, String>,
     /// Those that own something in the database or are granted something.
     pub roles: Vec<String>,
+    /// What each of them may do, and whether it has a password; of an older manifest nothing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rights: BTreeMap<String, RoleV1>,
     /// `schema.table → what it holds`, quoted as SQL needs it; parts of partitioned tables each by themselves.
     pub tables: BTreeMap<String, TableV1>,
     /// Read before the dump began: a sequence is part of no snapshot, and may be ahead in the dump.
@@ -82,6 +85,42 @@ pub struct MadeV1 {
     /// `role → privileges`; the empty role is everybody. Missing: PostgreSQL's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privileges: Option<BTreeMap<String, Vec<String>>>,
+}
+
+/// A role of PostgreSQL. Its password is in the dump's globals alone, never here, not even hashed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleV1 {
+    /// As `CREATE ROLE` takes them: `LOGIN INHERIT CONNECTION LIMIT -1`.
+    pub attributes: String,
+    /// The roles it is a member of, with what was said besides.
+    pub member_of: Vec<String>,
+    /// `ALTER ROLE … SET`, as `name=value`.
+    pub settings: Vec<String>,
+    pub password: PasswordV1,
+}
+
+/// Whether a role has a password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PasswordV1 {
+    None,
+    Scram,
+    Md5,
+    /// Only a superuser may read them, and none let us in.
+    #[default]
+    Unread,
+}
+
+impl PasswordV1 {
+    /// In words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Scram => "SCRAM",
+            Self::Md5 => "MD5",
+            Self::Unread => "not read",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,6 +219,7 @@ mod tests {
             objects: BTreeMap::new(),
             extensions: BTreeMap::new(),
             roles: Vec::new(),
+            rights: BTreeMap::new(),
             tables: BTreeMap::from(tables),
             sequences: BTreeMap::new(),
             dump_bytes: 0,

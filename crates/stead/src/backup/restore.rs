@@ -2,11 +2,9 @@
 //!
 //! Leaves out putting a service back into use, which is `stead restore`'s.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ::backup::repository::Repository;
-use anyhow::{Context, bail};
 use clap::Args;
 use model::text::{bytes, counted, milliseconds, moment};
 use node::ground::Ground;
@@ -31,7 +29,7 @@ use crate::output;
 pub struct Restore {
     pub service: String,
 
-    /// Only these, as they were on the host; what is not named is fetched, too, and taken away
+    /// Only these, as they were on the host, and the folders above them; nothing else is fetched
     #[arg(value_name = "PATH")]
     pub paths: Vec<String>,
 
@@ -88,21 +86,9 @@ pub fn restore(address: &Address, arguments: &Restore) -> anyhow::Result<u8> {
         return Ok(0);
     }
     let to = std::path::absolute(&arguments.to)?;
-    let whole = if wanted.is_empty() { to.clone() } else { to.join(".whole") };
-    if !wanted.is_empty() {
-        empty(&to)?;
-    }
     let bar = BytesBar::new();
-    let restored = repository.restore(&snapshot.id, &whole, &bar)?;
+    let restored = repository.restore_only(&snapshot.id, &to, &wanted, &bar)?;
     drop(bar);
-    for path in &wanted {
-        take(&whole, &to, path)
-            .with_context(|| format!("cannot take `/{}` out of {named}", path.display()))?;
-    }
-    if !wanted.is_empty() {
-        fs::remove_dir_all(&whole)
-            .with_context(|| format!("cannot take `{}` away", whole.display()))?;
-    }
     for fault in &restored.faults {
         output::say(&output::tame(&format!("warning: {fault}")));
     }
@@ -127,26 +113,4 @@ pub fn restore(address: &Address, arguments: &Restore) -> anyhow::Result<u8> {
         milliseconds(took)
     ))?;
     Ok(0)
-}
-
-/// Makes sure that a folder is there and empty.
-fn empty(folder: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
-    let mut entries = fs::read_dir(folder)?;
-    if entries.next().is_some() {
-        bail!("`{}` is not empty, and a restore goes into an empty folder", folder.display());
-    }
-    Ok(())
-}
-
-/// Moves one path of the whole tree to its place; the folders above it become plain ones.
-fn take(whole: &Path, to: &Path, path: &Path) -> anyhow::Result<()> {
-    let (from, into) = (whole.join(path), to.join(path));
-    if from.symlink_metadata().is_err() {
-        bail!("it is not in the snapshot");
-    }
-    if let Some(above) = into.parent() {
-        fs::create_dir_all(above)?;
-    }
-    Ok(fs::rename(from, into)?)
 }

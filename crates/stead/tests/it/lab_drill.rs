@@ -163,14 +163,40 @@ fn lab_a_restore_is_swapped_in_undone_and_rebuilt_from_nothing() -> Result<()> {
     machine.must("! grep -q changed /etc/notes/notes.conf && systemctl is-active notes")?;
     machine.must("test -z \"$(ls -d /etc/notes.* /var/lib/notes.* 2>/dev/null)\"")?;
 
+    // Beside, to look at: files and a database of its own; the service is not touched.
+    let ask =
+        |sql: &str| machine.must(&format!("cd / && runuser -u postgres -- psql -XAtc \"{sql}\""));
+    let price = stead("restore notes --to /srv/look --dry-run")?;
+    ensure!(price.contains("makes  the database notes_restored_"), "{price}");
+    ensure!(!machine.sh("cd /root/our-stead && stead restore notes --to /srv/look")?.success());
+    machine.must("test ! -e /srv/look")?;
+    let said = stead("restore notes --to /srv/look --yes")?;
+    let beside = ask("SELECT datname FROM pg_database WHERE datname LIKE 'notes_restored_%'")?;
+    ensure!(said.contains(&format!("The database is {}: ", beside.trim())), "{said}");
+    let count = rows.replace("-XAtd notes", &format!("-XAtd {}", beside.trim()));
+    ensure!(machine.must(&count)? == "20000\n");
+    machine.must("test $(ls /srv/look/var/lib/notes/media | wc -l) = 5")?;
+    let again = machine.sh("cd /root/our-stead && stead restore notes --to /srv/look --yes")?;
+    ensure!(again.stderr.contains("is not empty, and a restore overwrites nothing"), "{again:?}");
+    let said = stead("restore notes --to /srv/dump --no-database")?;
+    for line in said.lines().filter_map(|line| line.strip_prefix("  runuser")) {
+        machine.must(&format!("cd / && runuser{line}"))?;
+    }
+    ensure!(machine.must(&rows.replace("-XAtd notes", "-XAtd notes_restored"))? == "20000\n");
+
     // All is lost but the plan, one member's key and the repository.
     machine.must(
-        "systemctl stop notes; cd / && runuser -u postgres -- psql -Xqc 'DROP DATABASE notes' \
+        "systemctl stop notes; cd / && for one in $(runuser -u postgres -- psql -XAtc \
+         \"SELECT datname FROM pg_database WHERE datname LIKE 'notes%'\"); do \
+         runuser -u postgres -- dropdb $one; done && runuser -u postgres -- dropuser notes \
          && rm -rf /etc/notes /var/lib/notes /var/lib/stead",
     )?;
     stead("restore notes --yes --identity /root/el.key")?;
     ensure!(machine.must(rows)? == "20000\n");
     machine.must("systemctl is-active notes && test $(ls /var/lib/notes/media | wc -l) = 5")?;
+    machine.must(
+        "PGPASSWORD='a word of notes' psql -XAtc 'SELECT 1' -h localhost -U notes -d notes",
+    )?;
     stead("restore --forget-old notes --yes")?;
     machine.must("test -z \"$(ls /var/lib/stead/backup/restore)\"")?;
     Ok(())

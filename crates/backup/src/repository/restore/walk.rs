@@ -29,13 +29,15 @@ struct Folder {
     left: std::vec::IntoIter<Node>,
 }
 
-/// Walks through a tree. `full` takes each portion, in their order, and says whether to go on.
+/// Walks through a tree, or through that of it which leads to `only` these and lies below them,
+/// if any are named. `full` takes each portion, in their order, and says whether to go on.
 pub fn walk(
     opened: &Opened,
     engine: &Engine,
     tree: TreeId,
     tools: &Tools<'_>,
     into: &Path,
+    only: &[PathBuf],
     full: impl Fn(Portion) -> bool,
 ) -> Result<(), Error> {
     let within = |tree: &TreeId| {
@@ -57,6 +59,9 @@ pub fn walk(
             continue;
         };
         let place = below(&folder.place, &node.name())?;
+        if !is_wanted(&place, into, only) {
+            continue;
+        }
         match node.node_type {
             NodeType::Dir => {
                 let failed = |source| Error::Local { what: "make", path: place.clone(), source };
@@ -83,6 +88,12 @@ pub fn walk(
     }
     full(portion);
     Ok(())
+}
+
+/// Whether it is one of these, lies below one, or leads to one.
+fn is_wanted(place: &Path, into: &Path, only: &[PathBuf]) -> bool {
+    let Ok(path) = place.strip_prefix(into) else { return false };
+    only.is_empty() || only.iter().any(|one| path.starts_with(one) || one.starts_with(path))
 }
 
 /// Where each blob of a file lies.
@@ -121,6 +132,20 @@ fn below(folder: &Path, name: &OsStr) -> Result<PathBuf, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_leads_to_a_path_and_what_lies_below_it_is_wanted() {
+        let only = [PathBuf::from("etc/chat"), PathBuf::from("srv/a")];
+        let wanted =
+            |path: &str| is_wanted(&Path::new("/into").join(path), Path::new("/into"), &only);
+        for path in ["etc", "etc/chat", "etc/chat/x", "srv", "srv/a"] {
+            assert!(wanted(path), "{path}");
+        }
+        for path in ["etc/chatter", "etc/x", "srv/b", "var"] {
+            assert!(!wanted(path), "{path}");
+        }
+        assert!(is_wanted(Path::new("/into/x"), Path::new("/into"), &[]));
+    }
 
     #[test]
     fn a_name_that_leads_elsewhere_is_refused() {

@@ -39,7 +39,7 @@ ExecStart=/usr/local/bin/notes
 WantedBy=multi-user.target
 END
 cd /
-runuser -u postgres -- psql -Xq -c 'CREATE ROLE notes LOGIN' \
+runuser -u postgres -- psql -Xq -c "CREATE ROLE notes LOGIN PASSWORD 'a word of notes'" \
 	-c "CREATE DATABASE notes OWNER notes TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
 runuser -u postgres -- psql -Xqd notes -c 'CREATE EXTENSION pg_trgm'
 runuser -u notes -- psql -Xqd notes <<'END'
