@@ -35,7 +35,7 @@ pub enum Error {
     )]
     Unready(Vec<(String, error::Error)>),
     #[error("the new key was not sealed, so the old one is still the one that counts")]
-    Seal { source: Box<dyn std::error::Error + Send + Sync> },
+    Seal { source: error::Source },
     #[error("cannot remove `{}`", .path.display())]
     Done { path: PathBuf, source: std::io::Error },
 }
@@ -116,7 +116,7 @@ pub fn begun(next: &Path) -> Result<Option<Password>, key_file::Error> {
 /// If the new password does not count yet. Where it counts, what is left to do is in the answer.
 pub fn run(
     exchange: &Exchange<'_>,
-    seal: &mut dyn FnMut(&Password) -> Result<(), Box<dyn std::error::Error + Send + Sync>>,
+    seal: &mut dyn FnMut(&Password) -> Result<(), error::Source>,
     progress: &dyn Progress,
 ) -> Result<Exchanged, Error> {
     let password = match begun(exchange.next)? {
