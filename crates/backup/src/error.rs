@@ -31,7 +31,7 @@ pub enum Error {
     Target { place: String, reason: String },
     #[error("`{place}` refuses: {denial}")]
     Denied { place: String, denial: Denial },
-    #[error("cannot reach `{place}`: {attempts} attempts in {seconds} s")]
+    #[error("cannot reach `{place}`: {} in {seconds} s", counted(*.attempts, "attempt"))]
     Unreachable { place: String, attempts: u32, seconds: u64, source: Source },
     #[error("cannot {what} {object} at `{place}`")]
     Access { what: &'static str, object: String, place: String, source: Source },
