@@ -178,10 +178,10 @@ fn lab_a_member_leaves_and_what_they_knew_opens_nothing() -> Result<()> {
     // Killed in its course, whenever that is: what is sealed opens all.
     for line in ["adding the new key at offsite", "sealing", "putting", "removing"] {
         machine.must(&format!(
-            "cd /root/our-stead && mkfifo /tmp/said && \
-             (stead backup keys change www --yes 2>/tmp/said & echo $! >/tmp/pid; wait) & \
-             while read -r line; do case $line in '{line}'*) kill -9 $(cat /tmp/pid); break;; esac; \
-             done </tmp/said; wait; rm -f /tmp/said"
+            "cd /root/our-stead; rm -f /tmp/said; mkfifo /tmp/said; \
+             stead backup keys change www --yes 2>/tmp/said >/dev/null & pid=$!; \
+             while read -r line; do case $line in '{line}'*) kill -9 $pid; break;; esac; \
+             done </tmp/said; wait $pid; true"
         ))?;
         for place in ["/mnt/backup", "/mnt/offsite"] {
             machine.must(&format!(
