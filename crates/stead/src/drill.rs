@@ -27,7 +27,7 @@ use tokio::task::JoinHandle;
 use crate::backup::keys::opener::Opener;
 use crate::bytes_bar::BytesBar;
 use crate::flags::Json;
-use crate::{output, up};
+use crate::{end, output};
 
 /// The longest line on which a key is sent, in bytes.
 const LONGEST: u64 = 2048;
@@ -285,7 +285,7 @@ impl Shown {
         let asked = Arc::clone(&self.asked);
         let handle = tokio::runtime::Handle::try_current().ok()?;
         Some(handle.spawn(async move {
-            while let Ok(end) = up::ended() {
+            while let Ok(end) = end::ended() {
                 end.await;
                 asked.fetch_add(1, Ordering::Relaxed);
             }

@@ -14,6 +14,7 @@ mod closure;
 mod digest_text;
 mod drill;
 mod due_text;
+mod end;
 mod facts;
 mod flags;
 mod link;

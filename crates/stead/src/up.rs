@@ -28,12 +28,11 @@ use node::packages::Shelf;
 use node::proof;
 use node::service::Service;
 use node::watcher::{Event, Watcher};
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::bar::Bar;
 use crate::check::exit_code;
 use crate::cli::Up;
-use crate::{due_text, output, report_text};
+use crate::{due_text, end, output, report_text};
 
 pub async fn run(address: &Address, arguments: &Up) -> anyhow::Result<u8> {
     if let Some(folder) = &arguments.serve {
@@ -203,7 +202,7 @@ async fn show(
     let service = Service::open(&home, latest.clone(), page, period, version).await?;
     let service = service.with_packages(shelf);
     // Before anybody is told that there is something to end.
-    let end = ended()?;
+    let end = end::ended()?;
     if let Some(url) = service.link()? {
         output::print(&format!("\nThe page, for this machine, once: {url}\n"))?;
         output::say("`stead link` gives another.");
@@ -246,20 +245,6 @@ fn upkeep(home: &Home, found: &Upkeep) {
         let when = due_text::when(next, now);
         output::say(&format!("{:7} {service}: drilled {when} for its own host", "next"));
     }
-}
-
-/// Ready at Ctrl-C, or when a service manager or a closing terminal asks to end.
-pub fn ended() -> anyhow::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    })
 }
 
 /// A line for each change, as it happens.

@@ -10,7 +10,7 @@ use deb::repository::Repository;
 use node::packages::Shelf;
 
 use crate::cli::loopback;
-use crate::{output, up};
+use crate::{end, output};
 
 /// Serve a repository on this machine's loopback until Ctrl-C.
 ///
@@ -28,7 +28,7 @@ pub struct Serve {
 pub async fn run(arguments: &Serve) -> anyhow::Result<u8> {
     let repository = Repository::open(&arguments.folder)?;
     let shelf = Shelf::open(arguments.listen, repository.public()).await?;
-    let end = up::ended()?;
+    let end = end::ended()?;
     output::print(&format!("Serving {} at {}\n", arguments.folder.display(), shelf.url()))?;
     tokio::select! {
         () = end => {}
