@@ -31,12 +31,16 @@ pub(crate) fn until_well(
             if finding.verdict == Verdict::Pass {
                 break;
             }
+            // A question that was cut short says nothing of the service.
+            if is_cancelled() {
+                return Err(Trouble::Barred("interrupted".to_owned()));
+            }
             let silent = matches!(answer, Answer::Refused(_) | Answer::Unasked(_));
             let late = match silent {
                 true => start.elapsed() > PATIENCE,
                 false => begun.elapsed() > SETTLE,
             };
-            if late || is_cancelled() {
+            if late {
                 let told = format!("{}: {}", question.name, finding.evidence);
                 return Err(match finding.verdict {
                     Verdict::Fail => Trouble::Bad(told),
@@ -47,4 +51,26 @@ pub(crate) fn until_well(
         }
     }
     Ok(questions.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::recipe::question::Ask;
+
+    use super::*;
+
+    #[test]
+    fn an_interrupted_question_is_no_proof_of_a_bad_service() {
+        let question = Question {
+            name: "runs".to_owned(),
+            ask: Ask::Unit("chat.service".to_owned()),
+            contains: None,
+            seconds: 1,
+        };
+        let refused = |_: &Question| Answer::Refused("connection refused".to_owned());
+        match until_well(&[question], refused, || true) {
+            Err(Trouble::Barred(told)) => assert_eq!(told, "interrupted"),
+            other => panic!("{other:?}"),
+        }
+    }
 }
