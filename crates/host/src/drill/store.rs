@@ -2,12 +2,14 @@
 //!
 //! Leaves out who reads it.
 
-use std::fs;
+use std::fs::{self, DirBuilder, File};
 use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use backup::whole;
 use model::backup::drill::{DrillV1, DrillsV1, FOLDER};
+use rustix::fs::{FlockOperation, flock};
 
 use crate::error::Error;
 
@@ -35,6 +37,8 @@ fn read(path: &Path) -> Result<Option<DrillsV1>, Error> {
 fn keep_in(folder: &Path, drill: &DrillV1) -> Result<DrillsV1, Error> {
     let path = folder.join(format!("{}.json", drill.service));
     let failed = |source| Error::File { what: "write", path: path.clone(), source };
+    // A drill by hand, one from elsewhere and the schedule's must not lose what another showed.
+    let _lock = locked(folder, &drill.service)?;
     // A damaged file of before is no reason to lose what was shown now.
     let before = read(&path).ok().flatten();
     let drills = DrillsV1::with(before, drill.clone());
@@ -42,6 +46,17 @@ fn keep_in(folder: &Path, drill: &DrillV1) -> Result<DrillsV1, Error> {
     text.push(b'\n');
     whole::replace(&path, &text, 0o644).map_err(failed)?;
     Ok(drills)
+}
+
+/// Held until it is closed; waits for whoever has it, who only writes a file.
+fn locked(folder: &Path, service: &str) -> Result<File, Error> {
+    let path = folder.join(format!(".{service}.lock"));
+    let failed = |source| Error::File { what: "lock", path: path.clone(), source };
+    DirBuilder::new().recursive(true).mode(0o755).create(folder).map_err(failed)?;
+    let options = File::options().create(true).write(true).truncate(false).mode(0o600).clone();
+    let lock = options.open(&path).map_err(failed)?;
+    flock(&lock, FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
+    Ok(lock)
 }
 
 #[cfg(test)]
@@ -65,6 +80,21 @@ mod tests {
             restore_milliseconds: None,
             milliseconds: 0,
         }
+    }
+
+    #[test]
+    fn drills_that_end_at_once_lose_nothing_of_each_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let names: Vec<String> = (0..16).map(|number| format!("target{number}")).collect();
+        std::thread::scope(|scope| {
+            for target in &names {
+                let one = DrillV1 { target: target.clone(), ..drill(Outcome::Fail) };
+                let path = folder.path();
+                scope.spawn(move || keep_in(path, &one).expect("kept"));
+            }
+        });
+        let read = read(&folder.path().join("chat.json")).expect("read").expect("there");
+        assert_eq!(read.proved.len(), names.len());
     }
 
     #[test]
