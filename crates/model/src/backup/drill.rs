@@ -29,6 +29,17 @@ pub enum Outcome {
     Unknown,
 }
 
+impl Outcome {
+    /// As people read it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "PASS",
+            Self::Fail => "FAIL",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+}
+
 /// The steps of a drill, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -183,15 +194,15 @@ pub struct DrillsV1 {
     /// The newest from each target that proved it good or bad.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub proved: BTreeMap<String, DrillV1>,
-    /// Those since then that proved nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub barred: Option<FailureV1>,
+    /// Those from each target since then that proved nothing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub barred: BTreeMap<String, FailureV1>,
 }
 
 impl DrillsV1 {
     /// What is stored after one more drill.
     pub fn with(before: Option<Self>, newest: DrillV1) -> Self {
-        let (mut passed, mut proved, mut barred) = (None, BTreeMap::new(), None);
+        let (mut passed, mut proved, mut barred) = (None, BTreeMap::new(), BTreeMap::new());
         if let Some(before) = before {
             (passed, proved, barred) = (before.passed, before.proved, before.barred);
         }
@@ -200,10 +211,13 @@ impl DrillsV1 {
         }
         if newest.outcome == Outcome::Unknown {
             let names = (newest.service.as_str(), newest.target.as_str());
-            barred = Some(FailureV1::after(barred.as_ref(), names, &newest.reason, newest.at));
+            let before = barred.get(&newest.target);
+            let failure = FailureV1::after(before, names, &newest.reason, newest.at);
+            barred.insert(newest.target.clone(), failure);
         } else {
+            // What one target proves says nothing of another.
+            barred.remove(&newest.target);
             proved.insert(newest.target.clone(), newest.clone());
-            barred = None;
         }
         Self { newest, passed, proved, barred }
     }
@@ -343,6 +357,18 @@ mod tests {
     }
 
     #[test]
+    fn only_a_targets_own_proof_ends_what_barred_it() {
+        let other = |outcome| DrillV1 { target: "offsite".to_owned(), ..drill(outcome) };
+        let all = [drill(Outcome::Unknown), drill(Outcome::Unknown), other(Outcome::Unknown)];
+        let both =
+            all.into_iter().fold(None, |before, one| Some(DrillsV1::with(before, one))).unwrap();
+        assert_eq!((both.barred["stick"].count, both.barred["offsite"].count), (2, 1));
+        let proved = DrillsV1::with(Some(both), other(Outcome::Pass));
+        assert_eq!(proved.barred.keys().collect::<Vec<_>>(), ["stick"]);
+        assert!(DrillsV1::with(Some(proved), drill(Outcome::Fail)).barred.is_empty());
+    }
+
+    #[test]
     fn the_measured_restore_leaves_the_proof_out() {
         assert_eq!(restore_time(&steps(|_| Some(Ended::Done))), 50);
     }
@@ -351,7 +377,7 @@ mod tests {
     fn the_stored_shape_stays() {
         let mut drill = drill(Outcome::Fail);
         drill.steps = steps(|step| (step == Step::Fetch).then_some(Ended::Bad));
-        let (proved, barred) = (BTreeMap::new(), None);
+        let (proved, barred) = (BTreeMap::new(), BTreeMap::new());
         let drills = DrillsV1 { newest: drill, passed: None, proved, barred };
         let text = serde_json::to_string(&drills).expect("text");
         assert_eq!(

@@ -332,7 +332,7 @@ mod tests {
             host: "runko".to_owned(),
             target: "disk".to_owned(),
             snapshot: None,
-            snapshot_at: None,
+            snapshot_at: Some(now() - SignedDuration::from_hours(25)),
             at: now() - SignedDuration::from_hours(24),
             outcome: Outcome::Pass,
             reason: String::new(),

@@ -27,31 +27,32 @@ pub struct Rota<'a> {
 /// is nothing to restore from.
 ///
 /// The targets take turns: who was proved longest ago comes first, and who could not be drilled
-/// goes behind the others. A backup that failed has the turn until it passes.
+/// goes behind the others and is tried again with patience of its own. Of those that are due at
+/// once, a backup that failed comes first.
 pub fn next<'a>(rota: &Rota<'a>, now: Timestamp) -> Option<(Due, &'a str)> {
     let proved = |target: &str| rota.drills.and_then(|drills| drills.proved_at(target));
-    let barred = rota.drills.and_then(|drills| drills.barred.as_ref());
+    let barred = |target: &str| rota.drills.and_then(|drills| drills.barred.get(target));
     // A time of a clock that was ahead counts as long ago, or its target would lose its turn.
     let past = |at: Timestamp| (at <= now).then_some(at);
     let turn = |target: &&String| {
-        let tried = barred.filter(|one| one.target == **target).and_then(|one| past(one.at));
+        let tried = barred(target).and_then(|one| past(one.at));
         tried.max(proved(target).and_then(|drill| past(drill.at)))
     };
-    let failed = |target: &&String| proved(target).is_some_and(|one| one.outcome == Outcome::Fail);
-    let bad = rota.targets.iter().filter(failed).min_by_key(turn);
-    let target = bad.or_else(|| rota.targets.iter().min_by_key(turn))?;
-    let last = match bad {
-        Some(bad) => proved(bad).map(|drill| drill.at),
-        None => rota.targets.iter().filter_map(|target| proved(target)).map(|one| one.at).max(),
-    };
+    let newest = rota.targets.iter().filter_map(|target| proved(target)).map(|one| one.at).max();
     let period = rota.every_days.saturating_mul(24);
-    let past = Past {
-        last,
-        failure: barred,
-        period_hours: if bad.is_some() { period.min(AGAIN) } else { period },
-        seed: rota.seed,
+    let due = |target: &String| {
+        let own = proved(target);
+        let is_bad = own.is_some_and(|one| one.outcome == Outcome::Fail);
+        let failure = barred(target);
+        // What another target proves takes nothing away from these two.
+        let last = if is_bad || failure.is_some() { own.map(|one| one.at) } else { newest };
+        let period_hours = if is_bad { period.min(AGAIN) } else { period };
+        (due(&Past { last, failure, period_hours, seed: rota.seed }, now), is_bad)
     };
-    Some((due(&past, now), target))
+    let all = rota.targets.iter().map(|target| (due(target), target));
+    let ((due, _), target) =
+        all.min_by_key(|((due, is_bad), target)| (due.moment(now), !is_bad, turn(target)))?;
+    Some((due, target))
 }
 
 #[cfg(test)]
@@ -88,8 +89,12 @@ mod tests {
     }
 
     fn turn(drills: &[DrillV1]) -> (Due, String) {
+        turn_of(&["disk", "offsite"], drills)
+    }
+
+    fn turn_of(targets: &[&str], drills: &[DrillV1]) -> (Due, String) {
         let drills = after(drills);
-        let targets = ["disk".to_owned(), "offsite".to_owned()];
+        let targets: Vec<String> = targets.iter().map(|&target| target.to_owned()).collect();
         let rota =
             Rota { drills: drills.as_ref(), targets: &targets, every_days: 7, seed: "runko/chat" };
         let (due, target) = next(&rota, now()).expect("there are targets");
@@ -110,14 +115,31 @@ mod tests {
     #[test]
     fn what_could_not_be_drilled_is_tried_again_with_patience_and_lets_others_go_first() {
         let once = [drill("disk", Outcome::Unknown, 0)];
-        let (due, target) = turn(&once);
-        assert_eq!(due, Due::At(now() + SignedDuration::from_secs(300)));
-        assert_eq!(target, "offsite");
+        assert_eq!(turn(&once), (Due::Now, "offsite".to_owned()));
+        let wait = Due::At(now() + SignedDuration::from_secs(300));
+        assert_eq!(turn_of(&["disk"], &once), (wait, "disk".to_owned()));
+        let proved = [once[0].clone(), drill("offsite", Outcome::Pass, 0)];
+        assert_eq!(turn(&proved), (wait, "disk".to_owned()), "another's proof is not its own");
         let long_ago = [drill("disk", Outcome::Unknown, 3), drill("offsite", Outcome::Unknown, 2)];
         assert_eq!(turn(&long_ago), (Due::Now, "disk".to_owned()));
-        // One that could run takes the wait away.
-        let proved = [drill("disk", Outcome::Unknown, 3), drill("offsite", Outcome::Pass, 2)];
+        // Its own proof takes the wait away.
+        let proved = [drill("disk", Outcome::Unknown, 3), drill("disk", Outcome::Pass, 2)];
         assert!(matches!(turn(&proved).0, Due::At(_)));
+    }
+
+    #[test]
+    fn two_targets_that_cannot_be_drilled_do_not_starve_the_third() {
+        let targets = ["disk", "offsite", "stick"];
+        let dead = [drill("disk", Outcome::Unknown, 0), drill("offsite", Outcome::Unknown, 0)];
+        assert_eq!(turn_of(&targets, &dead), (Due::Now, "stick".to_owned()));
+        let later = [
+            drill("stick", Outcome::Pass, 9),
+            drill("disk", Outcome::Unknown, 2),
+            drill("offsite", Outcome::Unknown, 1),
+        ];
+        assert_eq!(turn_of(&targets, &later), (Due::Now, "stick".to_owned()));
+        let proved = [&later[..], &[drill("stick", Outcome::Pass, 0)]].concat();
+        assert_eq!(turn_of(&targets, &proved), (Due::Now, "disk".to_owned()));
     }
 
     #[test]

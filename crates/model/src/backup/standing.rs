@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use crate::backup::drill::{DrillsV1, Outcome};
+use crate::backup::drill::{DrillV1, DrillsV1, Outcome};
 use crate::backup::evidence::{EvidenceV1, path};
 use crate::facts::upkeep::Left;
 use crate::plan::host::Expected;
@@ -142,9 +142,41 @@ pub fn drilled(
             service.drill.every_days
         ));
     }
+    // A disk that stays behind can be restored for ever.
+    let own = service.targets.iter().filter_map(|target| drills.proved_at(target));
+    if let Some(stale) = own.chain([passed]).find(|one| !is_of_then(service, one)) {
+        let target = printable(&stale.target, 63);
+        let began = moment(stale.at);
+        return Standing::Bad(match stale.snapshot_at {
+            Some(at) => format!(
+                "the drill from {target}, {began}, restored a snapshot of {}: newer ones are not \
+                 where it looked",
+                moment(at)
+            ),
+            None => format!("the drill from {target}, {began}, does not say of when its backup is"),
+        });
+    }
+    let is_fresh = |one: &DrillV1| (-AHEAD..=worth).contains(&age(one.at));
+    let barred = service.targets.iter().filter_map(|target| drills.barred.get(target));
+    let unproved = |target: &str| !drills.proved_at(target).is_some_and(is_fresh);
+    if let Some(one) = barred.filter(|one| unproved(&one.target)).min_by_key(|one| one.at) {
+        return Standing::Unknown(format!(
+            "its backup at {} is not proved: the newest drill from there, {}, could not run: {}",
+            printable(&one.target, 63),
+            moment(one.at),
+            printable(&one.reason, 300)
+        ));
+    }
     let time = passed.restore_milliseconds.map_or_else(
         || "restored".to_owned(),
         |time| format!("restored in {}", milliseconds(time)),
     );
     Standing::Good(format!("{time}, {} ago", span(old.max(0).unsigned_abs())))
+}
+
+/// Whether a drill restored what was a recent backup at its time: not older than a drill's worth,
+/// or than two periods where backups are rarer.
+fn is_of_then(service: &Expected, drill: &DrillV1) -> bool {
+    let longest = service.drill.worth().max(i64::from(service.period_hours) * 2 * 3600);
+    drill.snapshot_at.is_some_and(|at| drill.at.duration_since(at).as_secs() <= longest)
 }

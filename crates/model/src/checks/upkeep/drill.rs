@@ -14,9 +14,11 @@ pub(super) const CHECK: Check = Check {
            what was saved, starts the service there and asks it. A backup that was never restored \
            is a hope. Services of other hosts that the plan lets this one drill count here, too.\n\
            fail: no drill ever passed, the last that passed is more than two periods old (a \
-           period is a week, or `every_days` of `[drill]` in the service's file), or the newest \
-           one from a target showed that the backup there is bad.\n\
+           period is a week, or `every_days` of `[drill]` in the service's file), the newest \
+           one from a target showed that the backup there is bad, or it restored a snapshot that \
+           was already older than two periods.\n\
            unknown: what the drills left behind could not be read, the newest one could not run, \
+           the newest one from a target could not and none proved that target within two periods, \
            its time lies in the future, or another host drills and brought nothing here.\n\
            pass: each service's newest drill passed within two periods.",
     commands: &["cat /var/lib/stead/backup/drills/SERVICE.json", "stead proof SERVICE"],
@@ -88,7 +90,7 @@ mod tests {
             host: "runko".to_owned(),
             target: "disk".to_owned(),
             snapshot: None,
-            snapshot_at: None,
+            snapshot_at: Some(now - SignedDuration::from_hours(24 * days + 12)),
             at: now - SignedDuration::from_hours(24 * days),
             outcome,
             reason: "manifest: users is empty".to_owned(),
@@ -99,10 +101,14 @@ mod tests {
     }
 
     fn judged(drills: Seen<Left<DrillsV1>>) -> Finding {
+        judged_at(&["disk"], drills)
+    }
+
+    fn judged_at(targets: &[&str], drills: Seen<Left<DrillsV1>>) -> Finding {
         let now = Timestamp::from_second(1_790_000_000).expect("in range");
         let mut plan = HostPlan::new("runko".parse().expect("a label"));
         let service = "chat".to_owned();
-        let targets = vec!["disk".to_owned()];
+        let targets = targets.iter().map(|&target| target.to_owned()).collect();
         let drill = DrillPlan::default();
         plan.services.push(Expected { service: service.clone(), targets, period_hours: 24, drill });
         let services = vec![ServiceTrace { service, evidence: Vec::new(), drills }];
@@ -111,7 +117,7 @@ mod tests {
     }
 
     fn drills(newest: DrillV1, passed: Option<DrillV1>) -> DrillsV1 {
-        DrillsV1 { newest, passed, proved: BTreeMap::new(), barred: None }
+        DrillsV1 { newest, passed, proved: BTreeMap::new(), barred: BTreeMap::new() }
     }
 
     fn whole(newest: DrillV1, passed: Option<DrillV1>) -> Seen<Left<DrillsV1>> {
@@ -142,6 +148,47 @@ mod tests {
         }
         let said = judged(whole(pass(1), Some(pass(1)))).evidence;
         assert_eq!(said, "chat: restored in 4.2 s, 1 d ago");
+    }
+
+    #[test]
+    fn an_old_disk_that_passes_for_ever_is_red() {
+        let aged = |hours| {
+            let at = drill(Outcome::Pass, 1).at - SignedDuration::from_hours(hours);
+            DrillV1 { snapshot_at: Some(at), ..drill(Outcome::Pass, 1) }
+        };
+        for (one, verdict) in [
+            (aged(14 * 24), Verdict::Pass),
+            (aged(14 * 24 + 1), Verdict::Fail),
+            (DrillV1 { snapshot_at: None, ..aged(0) }, Verdict::Fail),
+        ] {
+            let finding = judged(whole(one.clone(), Some(one)));
+            assert_eq!(finding.verdict, verdict, "{}", finding.evidence);
+        }
+        // Also where another target's is fresh.
+        let other = DrillV1 { target: "offsite".to_owned(), ..drill(Outcome::Pass, 0) };
+        let both = DrillsV1::with(Some(DrillsV1::with(None, aged(400))), other);
+        let finding = judged(Seen::Seen(Left::Whole(Box::new(both))));
+        assert_eq!(finding.verdict, Verdict::Fail, "{}", finding.evidence);
+    }
+
+    #[test]
+    fn a_target_that_cannot_be_drilled_is_not_green_while_another_passes() {
+        let other =
+            |outcome, days| DrillV1 { target: "offsite".to_owned(), ..drill(outcome, days) };
+        let after = |all: Vec<DrillV1>| {
+            let all = all.into_iter().fold(None, |before, one| Some(DrillsV1::with(before, one)));
+            let targets = ["disk", "offsite"];
+            judged_at(&targets, Seen::Seen(Left::Whole(Box::new(all.expect("drills")))))
+        };
+        let never = after(vec![other(Outcome::Unknown, 2), drill(Outcome::Pass, 1)]);
+        assert_eq!(never.verdict, Verdict::Unknown, "{}", never.evidence);
+        assert!(never.evidence.contains("its backup at offsite is not proved"));
+        for (days, verdict) in [(20, Verdict::Unknown), (10, Verdict::Pass)] {
+            let before = other(Outcome::Pass, days);
+            let all = vec![before, other(Outcome::Unknown, 2), drill(Outcome::Pass, 1)];
+            let finding = after(all);
+            assert_eq!(finding.verdict, verdict, "{days} d: {}", finding.evidence);
+        }
     }
 
     #[test]
