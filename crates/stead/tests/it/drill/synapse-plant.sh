@@ -85,6 +85,6 @@ if [ "$1" != died ]; then
 	size=$(stat -c %s database.dump)
 	perl -pi -e "s/\"dump_sum\":\s*\"[0-9a-f]*\"/\"dump_sum\": \"$sum\"/; s/\"dump_bytes\":\s*\d+/\"dump_bytes\": $size/" manifest.json
 fi
-restic backup -q --no-cache --host "$(hostname)" /etc/synapse /var/lib/synapse $staging
+restic backup -q --no-cache --host "$(hostname)" --exclude /var/lib/synapse/database-mark /etc/synapse /var/lib/synapse $staging
 rm -rf $staging
 if [ -n "$before" ]; then cp -p /root/aside "$before"; fi
