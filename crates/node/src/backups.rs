@@ -37,13 +37,13 @@ pub struct Ended {
 }
 
 /// What this host's plan asks to be saved now: the service that has been due for longest, at each
-/// of its targets that are due.
-pub fn next(ground: &Ground, now: Timestamp) -> Option<Errand> {
+/// of its targets that are due. Not one that rests.
+pub fn next(ground: &Ground, now: Timestamp, rests: impl Fn(&str) -> bool) -> Option<Errand> {
     let mut waiting: Vec<(Option<Timestamp>, Errand)> = Vec::new();
     for service in ground.services.on(&ground.host) {
         let Some(expected) = service.expected() else { continue };
         // Half of the data would be of before, half of after.
-        if is_restored(&service.name) {
+        if rests(&service.name) || is_restored(&service.name) {
             continue;
         }
         let mut targets = Vec::new();
@@ -139,10 +139,16 @@ fn leave(ended: &Ended) {
             let before = failure(&ended.service, &ended.target);
             let names = (ended.service.as_str(), ended.target.as_str());
             let failure = FailureV1::after(before.as_ref(), names, reason, Timestamp::now());
-            // What cannot be written is told by the missing evidence all the same.
+            // Who asked for it sees that nothing was left behind.
             drop(keep(path, &failure));
         }
     }
+}
+
+/// Whether how this went, after it was begun at this time, was left behind here.
+pub fn is_kept(ended: &Ended, begun: Timestamp) -> bool {
+    let failure = || failure(&ended.service, &ended.target);
+    ended.outcome.is_ok() || failure().is_some_and(|failure| failure.at >= begun)
 }
 
 /// The version of a package, as dpkg has it; none where it is not installed.

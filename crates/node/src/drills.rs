@@ -56,12 +56,8 @@ impl Asked {
     /// If a text of the recipe cannot be filled in with the service's settings.
     pub fn of(service: &Service) -> Result<Self, Error> {
         let recipe = &service.recipe;
-        let fill = |text: &str| {
-            template::render(text, recipe, &service.values).map_err(|error| error.to_string())
-        };
-        let refused = |told: String| Error::Recipe { recipe: recipe.name.clone(), told };
-        let render = |text: &String| fill(text).map_err(refused);
-        let all = questions(recipe, fill).map_err(|error| refused(with_causes(&error)))?;
+        let render = |text: &String| fill(service, text).map_err(|told| refused(service, told));
+        let all = asked_live(service)?;
         let drill = recipe.drill.clone().unwrap_or_default();
         // A recipe that says nothing of drills is asked all that it asks of the live service.
         let chosen =
@@ -100,6 +96,23 @@ impl Asked {
     }
 }
 
+/// All that the recipe asks of the live service, filled in.
+///
+/// # Errors
+/// If a text of the recipe cannot be filled in with the service's settings.
+pub fn asked_live(service: &Service) -> Result<Vec<Question>, Error> {
+    questions(&service.recipe, |text| fill(service, text))
+        .map_err(|error| refused(service, with_causes(&error)))
+}
+
+fn fill(service: &Service, text: &str) -> Result<String, String> {
+    template::render(text, &service.recipe, &service.values).map_err(|error| error.to_string())
+}
+
+fn refused(service: &Service, told: String) -> Error {
+    Error::Recipe { recipe: service.recipe.name.clone(), told }
+}
+
 /// When a service is drilled next on this host, and from which target; `None` where there is nothing
 /// to restore from, or another host drills it.
 pub fn rota(ground: &Ground, service: &Service, now: Timestamp) -> Option<(Due, String)> {
@@ -120,13 +133,13 @@ pub fn rota(ground: &Ground, service: &Service, now: Timestamp) -> Option<(Due, 
 }
 
 /// The drill that this host's plan asks for now, if any: of the service that was drilled longest
-/// ago. Not while a backup or a restore of it runs.
-pub fn next(ground: &Ground, now: Timestamp) -> Option<Turn> {
+/// ago. Not while a backup or a restore of it runs, nor while it rests.
+pub fn next(ground: &Ground, now: Timestamp, rests: impl Fn(&str) -> bool) -> Option<Turn> {
     let mut waiting = Vec::new();
     for service in &ground.services.all {
         let name = &service.name;
         let Some((Due::Now, target)) = rota(ground, service, now) else { continue };
-        if backups::is_restored(name) || staging::is_held(name) {
+        if rests(name) || backups::is_restored(name) || staging::is_held(name) {
             continue;
         }
         let since = store::last(name).ok().flatten().map(|drills| drills.newest.at);
@@ -155,11 +168,17 @@ pub fn run(ground: &Ground, turn: &Turn) -> DrillV1 {
                 restore_milliseconds: None,
                 milliseconds: 0,
             };
-            // What cannot be written is told by the missing evidence all the same.
+            // Who asked for it sees that nothing was left behind.
             let _unkept = store::keep(&drill);
             drill
         }
     }
+}
+
+/// Whether what this drill showed is what the last one left behind here.
+pub fn is_kept(drill: &DrillV1) -> bool {
+    let last = store::last(&drill.service).ok().flatten();
+    last.is_some_and(|last| (last.newest.at, &last.newest.target) == (drill.at, &drill.target))
 }
 
 fn program(ground: &Ground, turn: &Turn) -> Result<DrillV1, String> {

@@ -12,7 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use backup::password::Password;
-use model::backup::drill::DrillV1;
+use jiff::Timestamp;
+use model::backup::drill::{DrillV1, Outcome, judge};
 use model::host_name::HostName;
 use model::text::printable;
 
@@ -41,6 +42,8 @@ pub enum Error {
     Older { host: HostName, told: String },
     #[error("{host} did not drill: {told}")]
     There { host: HostName, told: String },
+    #[error("what {host} answered is no drill as it was asked for: {told}")]
+    Answer { host: HostName, told: String },
 }
 
 impl Error {
@@ -59,7 +62,7 @@ impl Error {
                 "copy this program there: `scp $(command -v stead) root@{host}:/usr/local/bin/`"
             ),
             Self::Older { host, .. } => format!("put the same version on {host}"),
-            Self::There { .. } => return None,
+            Self::There { .. } | Self::Answer { .. } => return None,
         })
     }
 }
@@ -112,6 +115,49 @@ pub fn drill(
             Err(_) => Err(why(errand, status.map_err(|source| Error::Ssh { source })?, &errors)),
         }
     })
+}
+
+/// What the drill has to be of.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    pub host: &'a HostName,
+    pub service: &'a str,
+    pub target: &'a str,
+    /// How the snapshot's id begins, if one was named.
+    pub snapshot: Option<&'a str>,
+    /// By the clock here.
+    pub asked: Timestamp,
+}
+
+/// Takes an answer that arrived at this time for what it shows, and for nothing more. The other
+/// host's clock is not believed: the drill was made between the question and the answer.
+///
+/// # Errors
+/// If it is of something else, or its steps do not show what it says.
+pub fn accept(wanted: &Wanted<'_>, answer: DrillV1, now: Timestamp) -> Result<DrillV1, Error> {
+    let Wanted { host, service, target, snapshot, asked } = *wanted;
+    let refused =
+        |told: String| Err(Error::Answer { host: host.clone(), told: printable(&told, 300) });
+    let names = [&answer.service, &answer.host, &answer.target];
+    if names != [service, host.as_str(), target] {
+        let [service, host, target] = names;
+        return refused(format!("it is of {service} from {target} on {host}"));
+    }
+    if let (Some(id), Some(named)) = (&answer.snapshot, snapshot)
+        && !id.starts_with(named)
+    {
+        return refused(format!("it is of snapshot {id}, and {named} was named"));
+    }
+    let (outcome, reason) = judge(&answer.steps);
+    if outcome != answer.outcome {
+        let (said, shown) = (answer.outcome.word(), outcome.word());
+        return refused(format!("it says {said}, and its steps show {shown}: {reason}"));
+    }
+    if outcome == Outcome::Pass && (answer.snapshot.is_none() || answer.snapshot_at.is_none()) {
+        return refused("it says PASS and names no snapshot".to_owned());
+    }
+    // Whichever clock went back meanwhile, the answer is not older than the question.
+    Ok(DrillV1 { at: answer.at.clamp(asked, now.max(asked)), ..answer })
 }
 
 /// Whether somebody wants it to end.
@@ -238,6 +284,8 @@ fn why(errand: &Errand<'_>, status: ExitStatus, errors: &[String]) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use model::backup::drill::{Ended, Step, StepV1};
+
     use super::*;
 
     #[test]
@@ -256,6 +304,53 @@ mod tests {
         assert!(line.contains("exec stead '--dir' '/srv/mesh' 'drill' 'chat' '--snapshot' "));
         assert!(line.contains(r"'4f2c'\''; rm -rf /; '\''' '--json' '--here' 'bramble'"), "{line}");
         assert!(!line.contains(key.reveal()));
+    }
+
+    #[test]
+    fn an_answer_is_taken_only_for_what_was_asked_and_is_shown() {
+        let host: HostName = "bramble".parse().expect("a label");
+        let time = |second| Timestamp::from_second(second).expect("in range");
+        let wanted = Wanted {
+            host: &host,
+            service: "chat",
+            target: "disk",
+            snapshot: Some("4f2c"),
+            asked: time(1000),
+        };
+        let done =
+            |step| StepV1 { step, ended: Ended::Done, milliseconds: 1, evidence: String::new() };
+        use Step::{Clear, Fetch, Files, Machine, Manifest, Sealed, Service};
+        let good = DrillV1 {
+            service: "chat".to_owned(),
+            host: "bramble".to_owned(),
+            target: "disk".to_owned(),
+            snapshot: Some(format!("4f2c{}", "0".repeat(60))),
+            snapshot_at: Some(time(900)),
+            at: time(5),
+            outcome: Outcome::Pass,
+            reason: String::new(),
+            steps: [Fetch, Files, Machine, Manifest, Service, Sealed, Clear].map(done).to_vec(),
+            restore_milliseconds: Some(1),
+            milliseconds: 1,
+        };
+        let taken = |one: &DrillV1| accept(&wanted, one.clone(), time(2000));
+        assert_eq!(taken(&good).expect("as asked").at, time(1000));
+        let ahead = DrillV1 { at: time(9_000_000), ..good.clone() };
+        assert_eq!(taken(&ahead).expect("as asked").at, time(2000));
+        for other in [
+            DrillV1 { target: "offsite".to_owned(), ..good.clone() },
+            DrillV1 { service: "wiki".to_owned(), ..good.clone() },
+            DrillV1 { host: "runko".to_owned(), ..good.clone() },
+            DrillV1 { snapshot: Some("5".repeat(64)), ..good.clone() },
+            DrillV1 { snapshot: None, ..good.clone() },
+            DrillV1 { snapshot_at: None, ..good.clone() },
+            DrillV1 { steps: Vec::new(), ..good.clone() },
+            DrillV1 { outcome: Outcome::Fail, ..good.clone() },
+        ] {
+            assert!(taken(&other).is_err(), "{other:?}");
+        }
+        let none = DrillV1 { steps: Vec::new(), outcome: Outcome::Unknown, ..good };
+        assert!(taken(&none).is_ok(), "what could not run is told");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Leaves out what a look is, and who is shown what was seen.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,9 @@ const MEASURE: Duration = Duration::from_secs(60);
 /// Between two looks whether a backup or a drill is due: a few files are read.
 const DUE: Duration = Duration::from_secs(15);
 
+/// How long a service is left alone whose job could not leave behind how it went: it stays due.
+const REST: Duration = Duration::from_secs(3600);
+
 /// The one process that looks and records.
 pub struct Watcher {
     home: Arc<Home>,
@@ -54,23 +58,37 @@ pub enum Event {
 /// process however that ends. What a killed one leaves is mended by the next.
 #[derive(Default)]
 struct Job {
-    running: Option<oneshot::Receiver<Vec<Event>>>,
+    running: Option<oneshot::Receiver<Done>>,
+    /// Services that are left alone, and until when.
+    resting: BTreeMap<String, Instant>,
+}
+
+/// How a job went.
+#[derive(Debug, Default)]
+struct Done {
+    events: Vec<Event>,
+    /// The service of which that could not be left behind.
+    unkept: Option<String>,
 }
 
 impl Job {
-    /// Begins what is due, if nothing runs: backups first, since a drill is of one. Only root may read what is to be saved; for
-    /// whoever else watches, the missing evidence tells that nobody does it.
+    /// Begins what is due, if nothing runs: backups first, since a drill is of one. Only root may
+    /// read what is to be saved; for whoever else watches, the missing evidence tells that nobody
+    /// does it.
     fn begin(&mut self, home: &Home) {
         if self.running.is_some() || !rustix::process::geteuid().is_root() {
             return;
         }
         let (sender, receiver) = oneshot::channel();
         let (plan, host) = (home.plan.clone(), home.host.clone());
+        let now = Instant::now();
+        self.resting.retain(|_, until| *until > now);
+        let resting: Vec<String> = self.resting.keys().cloned().collect();
         let job = move || {
             let ground = Ground::of(plan, host).ok();
-            let ended = ground.map(|ground| work(&ground)).unwrap_or_default();
+            let done = ground.map(|ground| work(&ground, &resting)).unwrap_or_default();
             // Nobody listens any more when the process is about to end.
-            let _ = sender.send(ended);
+            let _ = sender.send(done);
         };
         let begun = std::thread::Builder::new().name("job".to_owned()).spawn(job);
         self.running = begun.is_ok().then_some(receiver);
@@ -80,24 +98,31 @@ impl Job {
     async fn ended(&mut self) -> Vec<Event> {
         loop {
             let Some(running) = &mut self.running else { return std::future::pending().await };
-            let ended = running.await.unwrap_or_default();
+            let done = running.await.unwrap_or_default();
             self.running = None;
-            if !ended.is_empty() {
-                return ended;
+            let until = Instant::now() + REST;
+            self.resting.extend(done.unkept.map(|service| (service, until)));
+            if !done.events.is_empty() {
+                return done.events;
             }
         }
     }
 }
 
 /// Does what is due now; nothing comes of it if that is nothing.
-fn work(ground: &Ground) -> Vec<Event> {
+fn work(ground: &Ground, resting: &[String]) -> Done {
     let now = Timestamp::now();
-    if let Some(errand) = backups::next(ground, now) {
+    let rests = |service: &str| resting.iter().any(|one| one == service);
+    if let Some(errand) = backups::next(ground, now, rests) {
         let ended = backups::save(ground, &errand, |_| Ok(()), &Silent);
-        return ended.into_iter().map(Event::Backup).collect();
+        let is_kept = ended.iter().all(|one| backups::is_kept(one, now));
+        let events = ended.into_iter().map(Event::Backup).collect();
+        return Done { events, unkept: (!is_kept).then_some(errand.service) };
     }
-    let turn = drills::next(ground, now);
-    turn.map(|turn| Event::Drill(Box::new(drills::run(ground, &turn)))).into_iter().collect()
+    let Some(turn) = drills::next(ground, now, rests) else { return Done::default() };
+    let drill = drills::run(ground, &turn);
+    let unkept = (!drills::is_kept(&drill)).then_some(turn.service);
+    Done { events: vec![Event::Drill(Box::new(drill))], unkept }
 }
 
 impl Watcher {
@@ -140,8 +165,7 @@ impl Watcher {
                 }
                 ended = job.ended() => {
                     ended.into_iter().for_each(&tell);
-                    // One more may wait for this one.
-                    job.begin(&self.home);
+                    // What waits for it is begun by the next tick, never back to back.
                     // What it left behind is judged and recorded at once.
                     self.look(&|_| {}).await.map(|(_, changes)| changes)
                 }

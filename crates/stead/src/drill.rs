@@ -10,18 +10,20 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use ::backup::key_file;
 use ::backup::password::Password;
 use ::backup::progress::Progress;
+use ::backup::repository::Repository;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use host::drill::course::Told;
 use host::drill::{machine, store};
+use jiff::Timestamp;
 use model::backup::drill::{DrillV1, Ended, Outcome, Step, StepV1};
 use model::host_name::HostName;
 use model::plan::service::Service;
 use model::text::{milliseconds, moment};
 use node::drills::{Asked, Wish};
-use node::ground::Ground;
+use node::ground::{Ground, Place};
 use node::home::Address;
-use node::remote::{self, Errand, Over};
+use node::remote::{self, Errand, Over, Wanted};
 use tokio::task::JoinHandle;
 
 use crate::backup::keys::opener::Opener;
@@ -31,6 +33,12 @@ use crate::{end, output};
 
 /// The longest line on which a key is sent, in bytes.
 const LONGEST: u64 = 2048;
+
+/// An old snapshot says nothing of the newest, neither good nor bad.
+const NOT_KEPT: &str =
+    "This is not kept as proof: the snapshot was named by hand and is not the newest.";
+/// Only the host that drilled can tell whether it is the newest.
+const NOT_KEPT_HERE: &str = "This is not kept as proof here: the snapshot was named by hand.";
 
 /// The backup did not prove that it restores.
 const UNPROVED: u8 = 3;
@@ -69,7 +77,8 @@ pub struct Drill {
     #[arg(long, value_name = "NAME")]
     pub target: Option<String>,
 
-    /// This snapshot, or how its id begins [default: the newest]
+    /// This snapshot, or how its id begins; kept as proof only if it is the newest [default: the
+    /// newest]
     #[arg(long, value_name = "ID")]
     pub snapshot: Option<String>,
 
@@ -158,10 +167,24 @@ pub fn run(address: &Address, arguments: &Drill) -> anyhow::Result<u8> {
     }
     drop(shown);
     // Who may not keep it is told, and the outcome all the same.
-    let kept = store::keep(&drill);
+    let kept = match arguments.snapshot.is_none() || is_newest(&place, &drill) {
+        true => store::keep(&drill).map(drop),
+        false => {
+            output::say(NOT_KEPT);
+            Ok(())
+        }
+    };
     let code = tell(&drill, arguments)?;
     kept.context("what the drill showed could not be kept")?;
     Ok(code)
+}
+
+/// Whether the target has no newer snapshot than the one that was drilled; not where it cannot
+/// tell.
+fn is_newest(place: &Place, drill: &DrillV1) -> bool {
+    let all = Repository::open(&place.reach()).and_then(|opened| opened.snapshots());
+    let newest = all.ok().and_then(|all| all.into_iter().next_back());
+    newest.is_some_and(|newest| drill.snapshot.as_deref() == Some(newest.id.as_str()))
 }
 
 /// Drills on another host, and keeps here, too, what that showed.
@@ -199,17 +222,23 @@ fn elsewhere(
         1 => Over::Soon,
         _ => Over::Now,
     };
+    let wanted = Wanted {
+        host,
+        service: &service.name,
+        target: &target,
+        snapshot: arguments.snapshot.as_deref(),
+        asked: Timestamp::now(),
+    };
     // What it runs must not wait on the threads of this runtime.
     let drilled = remote::drill(&errand, |line| shown.bar.say(&output::tame(line)), over);
     if let Some(waiting) = waiting {
         waiting.abort();
     }
-    let drill = drilled?;
-    if drill.service != service.name || drill.host != host.as_str() {
-        bail!("{host} answered with a drill of {} on {}", drill.service, drill.host);
-    }
-    // A member's laptop keeps no evidence: the host that drilled does.
-    if rustix::process::geteuid().is_root() {
+    let drill = remote::accept(&wanted, drilled?, Timestamp::now())?;
+    if arguments.snapshot.is_some() {
+        output::say(NOT_KEPT_HERE);
+    } else if rustix::process::geteuid().is_root() {
+        // A member's laptop keeps no evidence: the host that drilled does.
         store::keep(&drill).context("what the drill showed could not be kept here")?;
     }
     tell(&drill, arguments)
@@ -246,11 +275,7 @@ pub fn target(service: &Service, named: Option<&str>) -> anyhow::Result<String> 
 }
 
 fn verdict(drill: &DrillV1) -> String {
-    let word = match drill.outcome {
-        Outcome::Pass => "PASS",
-        Outcome::Fail => "FAIL",
-        Outcome::Unknown => "UNKNOWN",
-    };
+    let word = drill.outcome.word();
     let what = match (&drill.snapshot, drill.snapshot_at) {
         (Some(id), Some(at)) => {
             format!("snapshot {} of {}", id.get(..8).unwrap_or(id), moment(at))

@@ -13,9 +13,8 @@ use host::restore::journal::{self, JournalV1, Phase};
 use host::restore::{self, Order, Which};
 use jiff::Timestamp;
 use model::backup::drill::{Ended, StepV1};
-use model::recipe::question::{Question, questions};
-use model::recipe::template;
 use model::text::milliseconds;
+use node::drills;
 use node::ground::{Ground, Place};
 use node::home::Address;
 use serde::Serialize;
@@ -120,7 +119,7 @@ fn act(address: &Address, arguments: &Restore) -> anyhow::Result<u8> {
         return of_before(arguments);
     }
     let ground = Ground::open(address)?;
-    let questions = asked(&ground, service)?;
+    let questions = drills::asked_live(ground.here(service)?)?;
     let place = place(&ground, arguments)?;
     let reach = place.reach();
     let order = Order { scope: &place.scope, reach: &reach, target: &place.name };
@@ -291,15 +290,6 @@ fn beside(
         output::say(&output::tame(&line));
     }
     Ok(0)
-}
-
-/// All that the recipe asks of its service, filled in.
-fn asked(ground: &Ground, service: &str) -> anyhow::Result<Vec<Question>> {
-    let service = ground.here(service)?;
-    let render = |text: &str| {
-        template::render(text, &service.recipe, &service.values).map_err(|error| error.to_string())
-    };
-    Ok(questions(&service.recipe, render)?)
 }
 
 fn place(ground: &Ground, arguments: &Restore) -> anyhow::Result<Place> {

@@ -262,12 +262,12 @@ fn tell(event: Event) {
         },
         Event::Drill(drill) => {
             let told = match (drill.outcome, drill.restore_milliseconds) {
-                (Outcome::Pass, Some(time)) => format!("PASS, restored in {}", milliseconds(time)),
-                (Outcome::Pass, None) => "PASS".to_owned(),
-                (Outcome::Fail, _) => format!("FAIL, {}", drill.reason),
-                (Outcome::Unknown, _) => format!("UNKNOWN, {}", drill.reason),
+                (Outcome::Pass, Some(time)) => format!("restored in {}", milliseconds(time)),
+                (Outcome::Pass, None) => "restored".to_owned(),
+                (Outcome::Fail | Outcome::Unknown, _) => drill.reason,
             };
-            let line = format!("drilled {} from {}: {told}", drill.service, drill.target);
+            let word = drill.outcome.word();
+            let line = format!("drilled {} from {}: {word}, {told}", drill.service, drill.target);
             output::say(&output::tame(&line));
         }
         Event::Failed(error) => {

@@ -4,7 +4,6 @@ use clap::Args;
 use host::drill::store;
 use jiff::Timestamp;
 use model::backup::attempt::FailureV1;
-use model::backup::drill::Outcome;
 use model::backup::due::{Past, due, seed};
 use model::backup::evidence::EvidenceV1;
 use model::plan::service::Service;
@@ -91,11 +90,7 @@ fn drilled(ground: &Ground, service: &Service, now: Timestamp) -> String {
     }
     let last = store::last(&service.name).ok().flatten().map(|drills| drills.newest);
     let last = last.map_or("never drilled".to_owned(), |last| {
-        let word = match last.outcome {
-            Outcome::Pass => "PASS",
-            Outcome::Fail => "FAIL",
-            Outcome::Unknown => "UNKNOWN",
-        };
+        let word = last.outcome.word();
         let ago = output::ago(last.at, now);
         output::tame(&format!("drilled {ago} ago from {} on {}: {word}", last.target, last.host))
     });
