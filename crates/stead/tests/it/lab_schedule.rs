@@ -77,6 +77,7 @@ fn lab_who_watches_saves_and_drills_and_is_red_when_the_disk_goes() -> Result<()
     ensure!(output.status.code() == Some(3), "{output:?}");
     ensure!(output.stdout.contains("the last backup that was read back is 1 h"), "{output:?}");
     // It comes back, and so does the evidence, at the end of a wait and without anybody's hand.
+    machine.must(": >/root/said")?;
     machine.must("mv /mnt/gone /mnt/backup")?;
     machine.write("/root/clock", "+120m")?;
     heard(&machine, "pass    backup-evidence host")
