@@ -48,7 +48,8 @@ impl Piece {
 
 /// Sorts pieces by where they lie, and gives what is read at once.
 pub fn readings(pieces: &mut [Piece]) -> Vec<Range<usize>> {
-    pieces.sort_unstable_by_key(|piece| (piece.pack, piece.offset, piece.file, piece.at));
+    pieces
+        .sort_unstable_by_key(|piece| (piece.pack, piece.offset, piece.blob, piece.file, piece.at));
     let mut readings: Vec<Range<usize>> = Vec::new();
     for (number, piece) in pieces.iter().enumerate() {
         let end = piece.offset.saturating_add(piece.length);
@@ -92,7 +93,9 @@ impl<'a> Reader<'a> {
         let length = u64::from(last.offset) + u64::from(last.length) - u64::from(first.offset);
         let part = self.opened.gate.part(&pack, first.offset.into(), length)?;
         let mut sealed = Vec::from(part);
-        for same in pieces.chunk_by(|a, b| a.offset == b.offset) {
+        // What is said to be another blob at the same place is opened, too, and is not what it is said
+        // to be.
+        for same in pieces.chunk_by(|a, b| (a.offset, a.blob) == (b.offset, b.blob)) {
             let (piece, damaged) = (same[0], |reason: &str| Error::Damaged {
                 object: Kind::Pack.object(&pack),
                 place: self.opened.store.place(),
@@ -122,6 +125,9 @@ impl<'a> Reader<'a> {
             }
             each(content, same)?;
         }
+        // A list of many names is larger than what comes after it.
+        self.unpacked.clear();
+        self.unpacked.shrink_to(AT_ONCE as usize);
         Ok(())
     }
 }

@@ -47,6 +47,12 @@ impl<'a> Tools<'a> {
         Ok(Self { opened, seal, found, inherits: !above.is_empty() })
     }
 
+    /// What reads blobs.
+    pub fn reader(&self) -> Result<Reader<'_>, Error> {
+        let failed = |source| at("begin to unpack into", Path::new("."), source);
+        Reader::new(self.opened, &self.seal).map_err(failed)
+    }
+
     /// Makes what needs no content and nothing after it.
     pub fn make(&self, place: &Path, node: &Node) -> Result<(), Error> {
         traits::make(place, node).map_err(|source| at("make", place, source))?;
@@ -66,6 +72,8 @@ struct Unwritten {
     bytes: u64,
     /// The blobs that are not written yet.
     left: AtomicUsize,
+    /// Whether one of us has made it.
+    made: Mutex<bool>,
 }
 
 /// What waits until all files of the portion are written.
@@ -99,7 +107,7 @@ impl Portion {
         node.content = None;
         let left = AtomicUsize::new(pieces.len());
         self.pieces.extend(pieces);
-        self.files.push(Unwritten { place, node, bytes, left });
+        self.files.push(Unwritten { place, node, bytes, left, made: Mutex::new(false) });
         Ok(())
     }
 
@@ -119,8 +127,7 @@ impl Portion {
         let next = AtomicUsize::new(0);
         let trouble = Mutex::new(None);
         let read = || -> Result<(), Error> {
-            let failed = |source| at("begin to unpack into", Path::new("."), source);
-            let mut reader = Reader::new(tools.opened, &tools.seal).map_err(failed)?;
+            let mut reader = tools.reader()?;
             while let Some(reading) = readings.get(next.fetch_add(1, Ordering::Relaxed)) {
                 reader.read(&self.pieces[reading.clone()], |content, places| {
                     places.iter().try_for_each(|piece| self.put(content, piece, tools))
@@ -142,7 +149,7 @@ impl Portion {
             return Err(error);
         }
         for file in self.files.iter().filter(|file| file.bytes == 0) {
-            finish(&open(&file.place)?, file, tools)?;
+            finish(&open(file)?, file, tools)?;
         }
         for then in &self.then {
             match then {
@@ -159,7 +166,7 @@ impl Portion {
     /// Puts a blob to its place; whoever puts a file's last one finishes the file.
     fn put(&self, content: &[u8], piece: &Piece, tools: &Tools<'_>) -> Result<(), Error> {
         let whole = &self.files[piece.file];
-        let file = open(&whole.place)?;
+        let file = open(whole)?;
         // Holes stay holes as far as whole blobs of zeros go.
         let written = match content.iter().all(|byte| *byte == 0) {
             true => file.set_len(whole.bytes),
@@ -180,20 +187,67 @@ fn finish(file: &File, whole: &Unwritten, tools: &Tools<'_>) -> Result<(), Error
     tools.found.file(file, &whole.place, node)
 }
 
-/// Opens a file to write into it, and makes it if it is not there; never through a link.
-fn open(place: &Path) -> Result<File, Error> {
-    let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
-    let mut options = fs::OpenOptions::new();
-    let opened = options
+/// Opens a file to write into it: whoever comes first makes it, and nobody goes through a link or
+/// into anything but a file.
+fn open(whole: &Unwritten) -> Result<File, Error> {
+    let failed = |source| at("make", &whole.place, source);
+    let mut made = whole.made.lock().unwrap_or_else(PoisonError::into_inner);
+    let file = fs::OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(false)
+        .create_new(!*made)
         .mode(0o600)
-        .custom_flags(flags)
-        .open(place);
-    opened.map_err(|source| at("make", place, source))
+        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
+        .open(&whole.place)
+        .map_err(failed)?;
+    *made = true;
+    drop(made);
+    match file.metadata().map_err(failed)?.is_file() {
+        true => Ok(file),
+        false => Err(failed(io::Error::other("what lies there is no file"))),
+    }
 }
 
 fn at(what: &'static str, place: &Path, source: io::Error) -> Error {
     Error::Local { what, path: place.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use rustic_core::repofile::{Metadata, NodeType};
+
+    use super::*;
+
+    #[test]
+    fn only_a_file_of_our_own_making_is_written_into() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |name: &str, made| Unwritten {
+            place: folder.path().join(name),
+            node: Node::new_node(OsStr::new(name), NodeType::File, Metadata::default()),
+            bytes: 0,
+            left: AtomicUsize::new(0),
+            made: Mutex::new(made),
+        };
+        let file = of("file", false);
+        open(&file).unwrap();
+        open(&file).unwrap();
+        let fifo = Node::new_node(OsStr::new("fifo"), NodeType::Fifo, Metadata::default());
+        traits::make(&folder.path().join("fifo"), &fifo).unwrap();
+        fs::set_permissions(
+            folder.path().join("fifo"),
+            std::os::unix::fs::PermissionsExt::from_mode(0o600),
+        )
+        .unwrap();
+        std::os::unix::fs::symlink("file", folder.path().join("link")).unwrap();
+        for name in ["file", "fifo", "link"] {
+            assert!(open(&of(name, false)).is_err(), "{name}");
+        }
+        // Somebody reads of it, so that it could be opened.
+        let _reader =
+            File::options().read(true).write(true).open(folder.path().join("fifo")).unwrap();
+        for name in ["fifo", "link"] {
+            assert!(open(&of(name, true)).is_err(), "{name}");
+        }
+    }
 }

@@ -2,22 +2,30 @@
 //!
 //! Leaves out content.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::DirBuilder;
+use std::num::NonZeroU32;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustic_core::repofile::{Node, NodeType};
-use rustic_core::{Id, IndexedFullStatus, Repository, TreeId};
+use rustic_core::repofile::{Node, NodeType, Tree};
+use rustic_core::{BlobId, Id, IndexedFullStatus, PackedId, Repository, TreeId};
+use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 use crate::repository::opened::Opened;
 use crate::repository::restore::blobs::Piece;
 use crate::repository::restore::portion::{Portion, Tools};
+use crate::target::store::Kind;
 
 /// What the engine is doing for us, for people.
 const WHAT: &str = "restore the snapshot";
+/// The largest blob of a file that is read, in bytes, packed or not: each reader holds one. restic
+/// cuts files at 8 MiB, other programs may cut larger.
+const LARGEST: u32 = 32 << 20;
+/// The largest list of a folder that is read, in bytes: of some million names.
+const LARGEST_LIST: u32 = 1 << 30;
 
 type Engine = Repository<IndexedFullStatus>;
 
@@ -40,14 +48,22 @@ pub fn walk(
     only: &[PathBuf],
     full: impl Fn(Portion) -> bool,
 ) -> Result<(), Error> {
-    let within = |tree: &TreeId| {
-        let read = engine.get_tree(tree).map_err(|error| opened.explain(WHAT, error));
-        read.map(|tree| tree.nodes.into_iter())
+    let mut lists = tools.reader()?;
+    let mut within = |tree: &TreeId, place: &Path| {
+        let piece = piece(opened, engine, tree, LARGEST_LIST)?;
+        let mut nodes = Vec::new();
+        lists.read(&[piece], |content, _| {
+            nodes = listed(content, place)?;
+            Ok(())
+        })?;
+        Ok::<_, Error>(nodes.into_iter())
     };
     let mut portion = Portion::default();
-    // By device and number, as the machine had them that was saved.
-    let mut linked: HashMap<(u64, u64), PathBuf> = HashMap::new();
-    let mut way = vec![Folder { place: into.to_owned(), node: None, left: within(&tree)? }];
+    // By device and number, as the machine had them that was saved, and by content: a file may have
+    // been written to after its first name was saved.
+    let mut linked: HashMap<(u64, u64, [u8; 32]), PathBuf> = HashMap::new();
+    let left = within(&tree, into)?;
+    let mut way = vec![Folder { place: into.to_owned(), node: None, left }];
     while let Some(folder) = way.last_mut() {
         if portion.is_full() && !full(std::mem::take(&mut portion)) {
             return Ok(());
@@ -67,14 +83,15 @@ pub fn walk(
                 let failed = |source| Error::Local { what: "make", path: place.clone(), source };
                 DirBuilder::new().mode(0o700).create(&place).map_err(failed)?;
                 let left = match &node.subtree {
-                    Some(tree) => within(tree)?,
+                    Some(tree) => within(tree, &place)?,
                     None => Vec::new().into_iter(),
                 };
                 way.push(Folder { place, node: Some(node), left });
             }
             NodeType::File => {
-                let key = (node.meta.device_id, node.meta.inode);
-                if node.meta.links > 1 && key.0 != 0 && key.1 != 0 {
+                let (device, number) = (node.meta.device_id, node.meta.inode);
+                if node.meta.links > 1 && device != 0 && number != 0 {
+                    let key = (device, number, content(&node));
                     if let Some(to) = linked.get(&key) {
                         portion.link(to.clone(), place, node);
                         continue;
@@ -106,15 +123,58 @@ fn pieces(
     let mut at = 0;
     let blobs = node.content.iter().flatten();
     let pieces = blobs.map(|blob| {
-        let entry = engine.get_index_entry(blob).map_err(|error| opened.explain(WHAT, error))?;
-        let (pack, blob): (Id, Id) = (*entry.pack, **blob);
-        let unpacked = entry.location.uncompressed_length.map(std::num::NonZeroU32::get);
-        let (offset, length) = (entry.location.offset, entry.location.length);
-        let piece = Piece { blob, pack, offset, length, unpacked, file: number, at };
+        let piece = Piece { file: number, at, ..piece(opened, engine, blob, LARGEST)? };
         at += piece.size();
         Ok(piece)
     });
     pieces.collect()
+}
+
+/// Where a blob lies; one of more bytes than `largest` is refused before it is read.
+fn piece<T: PackedId>(
+    opened: &Opened,
+    engine: &Engine,
+    name: &T,
+    largest: u32,
+) -> Result<Piece, Error> {
+    let entry = engine.get_index_entry(name).map_err(|error| opened.explain(WHAT, error))?;
+    let (pack, blob): (Id, BlobId) = (*entry.pack, (*name).into());
+    let unpacked = entry.location.uncompressed_length.map(NonZeroU32::get);
+    let (offset, length) = (entry.location.offset, entry.location.length);
+    let bytes = length.max(unpacked.unwrap_or_default());
+    if bytes > largest {
+        return Err(Error::Damaged {
+            object: Kind::Pack.object(&pack.to_hex()),
+            place: opened.store.place(),
+            reason: format!(
+                "a blob in it would have {bytes} bytes, and at most {largest} are read"
+            ),
+        });
+    }
+    Ok(Piece { blob: *blob, pack, offset, length, unpacked, file: 0, at: 0 })
+}
+
+/// What is in a folder, from its list.
+fn listed(content: &[u8], folder: &Path) -> Result<Vec<Node>, Error> {
+    let refused = |reason| Error::Restore { path: folder.to_owned(), reason };
+    let tree: Tree = serde_json::from_slice(content)
+        .map_err(|error| refused(format!("the list of what is in it is none: {error}")))?;
+    let mut seen = HashSet::with_capacity(tree.nodes.len());
+    // Two of one name would be written into one place, and that may be a device by then.
+    let twice = tree.nodes.iter().map(Node::name).find(|name| !seen.insert(name.clone()));
+    match twice {
+        Some(name) => Err(refused(format!("`{}` is in it twice", name.to_string_lossy()))),
+        None => Ok(tree.nodes),
+    }
+}
+
+/// A sum of what a file consists of.
+fn content(node: &Node) -> [u8; 32] {
+    let mut sum = Sha256::new();
+    for blob in node.content.iter().flatten() {
+        sum.update(blob.to_hex().as_bytes());
+    }
+    sum.finalize().into()
 }
 
 /// A name in a folder; one that leads elsewhere is refused.
@@ -145,6 +205,41 @@ mod tests {
             assert!(!wanted(path), "{path}");
         }
         assert!(is_wanted(Path::new("/into/x"), Path::new("/into"), &[]));
+    }
+
+    #[test]
+    fn a_name_that_is_in_a_folder_twice_is_refused() {
+        let list = |names: [&str; 2]| {
+            format!(
+                r#"{{"nodes":[{{"name":"{}","type":"dev","device":2049}},
+                   {{"name":"{}","type":"file","content":[]}}]}}"#,
+                names[0], names[1]
+            )
+        };
+        let read = |names| listed(list(names).as_bytes(), Path::new("/into/srv"));
+        assert_eq!(read(["x", "y"]).unwrap().len(), 2);
+        // The second is the same name, escaped.
+        for names in [["x", "x"], ["x", r"\\x78"]] {
+            let refused = read(names).unwrap_err().to_string();
+            assert_eq!(refused, "cannot restore `/into/srv`: `x` is in it twice");
+        }
+        assert!(listed(b"{", Path::new("/into")).is_err());
+    }
+
+    #[test]
+    fn files_of_other_content_are_not_of_one_content() {
+        let of = |bytes: &[u8]| {
+            let ids: Vec<String> = bytes
+                .iter()
+                .map(|byte| format!("\"{}\"", format!("{byte:02x}").repeat(32)))
+                .collect();
+            let node = format!(r#"{{"name":"x","type":"file","content":[{}]}}"#, ids.join(","));
+            content(&serde_json::from_str(&node).unwrap())
+        };
+        assert_eq!(of(&[1, 2]), of(&[1, 2]));
+        assert_ne!(of(&[1, 2]), of(&[1, 2, 3]));
+        assert_ne!(of(&[1]), of(&[2]));
+        assert_ne!(of(&[]), of(&[2]));
     }
 
     #[test]
