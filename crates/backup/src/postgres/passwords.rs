@@ -17,15 +17,16 @@ use crate::user;
 const SUPERUSER: &str = "postgres";
 
 /// To be run before a statement that holds one, in a statement of its own: the server decides what
-/// it logs before it runs anything of a text. Only a superuser may.
+/// it logs before it runs anything of a text. An error within a function is logged with the statement
+/// as its context, unless the log is terse. Only a superuser may.
 pub(crate) const QUIET: &str = "SET log_statement = 'none'; SET log_min_duration_statement = -1; \
     SET log_min_duration_sample = -1; SET log_transaction_sample_rate = 0; \
-    SET log_min_error_statement = 'panic'; SET pg_stat_statements.track = 'none';";
+    SET log_min_error_statement = 'panic'; SET log_error_verbosity = 'terse'; SET pg_stat_statements.track = 'none';";
 
 /// To be run afterwards: what the server's owner wants logged is logged again.
 pub(crate) const LOUD: &str = "RESET log_statement; RESET log_min_duration_statement; \
     RESET log_min_duration_sample; RESET log_transaction_sample_rate; \
-    RESET log_min_error_statement; RESET pg_stat_statements.track;";
+    RESET log_min_error_statement; RESET log_error_verbosity; RESET pg_stat_statements.track;";
 
 /// `role → verifier`, of every role that has one.
 pub(crate) struct Passwords(BTreeMap<String, String>);

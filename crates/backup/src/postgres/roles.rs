@@ -89,9 +89,11 @@ pub(crate) fn globals(
     for row in connection.rows("describe roles", &format!("{NEEDED} {ATTRIBUTES}"))? {
         let role = text(&row, 0);
         let password = passwords.map_or_else(String::new, |passwords| passwords.clause(&role));
-        // Does nothing where the role exists: its password stays what it is.
+        // Does nothing where the role exists: its password stays what it is. What else goes wrong is
+        // told anew, since the server logs where it was, with the statement.
         let make = format!(
-            "BEGIN CREATE ROLE {} {}{password}; EXCEPTION WHEN duplicate_object THEN NULL; END",
+            "BEGIN CREATE ROLE {} {}{password}; EXCEPTION WHEN duplicate_object THEN NULL; \
+             WHEN OTHERS THEN RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM; END",
             name(&role),
             text(&row, 1)
         );

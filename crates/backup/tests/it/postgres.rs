@@ -282,6 +282,24 @@ fn a_role_logs_in_by_its_old_password_and_nobody_reads_of_it() {
         std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&globals).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
 
+    // A role that cannot be made is logged without its password, also by what older dumps say.
+    let made = fs::read_to_string(&globals).unwrap();
+    let fails = made.replace("CREATE ROLE \"app\"", "CREATE ROLE \"pg_app\"");
+    let (before, after) = fails.split_once(" WHEN OTHERS").unwrap();
+    let older = format!("{before} END';\n{}", after.split_once('\n').unwrap().1);
+    for fails in [&fails, &older] {
+        assert!(fails.contains("pg_app"));
+        fs::write(&globals, fails).unwrap();
+        let (database, reach) = (&dumped.database, there.reach("postgres"));
+        let refused = postgres::restore(database, staging.path(), &reach, "chat").unwrap_err();
+        let refused = refused.to_string();
+        assert!(refused.contains("role name \"pg_app\" is reserved"), "{refused}");
+    }
+    let log = fs::read_to_string(there.folder.path().join("log")).unwrap();
+    assert!(log.contains("role name \"pg_app\" is reserved"), "{log}");
+    assert!(!log.contains(&apps), "no password is in the server's log");
+    fs::write(&globals, made).unwrap();
+
     postgres::restore(&dumped.database, staging.path(), &there.reach("postgres"), "chat").unwrap();
     assert_eq!(verifier(&there, "app"), apps);
     assert_eq!(verifier(&there, "kept"), news, "who was there keeps their password");
