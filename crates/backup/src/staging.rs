@@ -6,6 +6,8 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock, statvfs};
 
@@ -16,6 +18,11 @@ pub const FOLDER: &str = "/var/lib/stead/backup/staging";
 
 /// What must stay free beside the dump, in bytes: the service writes to the same disk.
 const SPARE: u64 = 64 << 20;
+
+/// How often, and how long apart, a lock that is held is tried: whoever only looks holds it, too,
+/// for a moment.
+const TRIES: u32 = 20;
+const APART: Duration = Duration::from_millis(50);
 
 /// Whether a backup of this service runs on this host.
 pub fn is_held(service: &str) -> bool {
@@ -62,7 +69,15 @@ impl Staging {
             .mode(0o600)
             .open(&lock_path)
             .map_err(local("open", &lock_path))?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        let mut locked = flock(&lock, FlockOperation::NonBlockingLockExclusive);
+        for _ in 0..TRIES {
+            if locked != Err(rustix::io::Errno::WOULDBLOCK) {
+                break;
+            }
+            thread::sleep(APART);
+            locked = flock(&lock, FlockOperation::NonBlockingLockExclusive);
+        }
+        match locked {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 return Err(Refusal::Busy { service: service.to_owned() });
@@ -117,6 +132,20 @@ mod tests {
         drop(staging);
         assert!(!path.exists());
         Staging::take(folder.path(), "chat").unwrap();
+    }
+
+    #[test]
+    fn who_only_looks_stops_no_backup() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Staging::take(folder.path(), "chat").unwrap());
+        let lock = File::open(folder.path().join(".chat.lock")).unwrap();
+        flock(&lock, FlockOperation::NonBlockingLockShared).unwrap();
+        thread::scope(|scope| {
+            let taking = scope.spawn(|| Staging::take(folder.path(), "chat").map(drop));
+            thread::sleep(APART);
+            drop(lock);
+            taking.join().unwrap().unwrap();
+        });
     }
 
     #[test]
