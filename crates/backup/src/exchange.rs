@@ -148,10 +148,25 @@ pub fn run(
     };
     if exchange.dismiss && left.is_empty() {
         progress.step("forgetting that it was under way");
-        let done = |source| Error::Done { path: exchange.next.to_owned(), source };
-        fs::remove_file(exchange.next).map_err(done)?;
+        forget(exchange.next)?;
     }
     Ok(Exchanged { password, gone, left })
+}
+
+/// Ends an exchange that was begun and whose password is sealed already, but for what else opens
+/// the repositories: the next one begins with a password of its own in place of this one.
+///
+/// # Errors
+/// If it does not open all of them, or is not what the host keeps.
+pub fn settle(exchange: &Exchange<'_>, progress: &dyn Progress) -> Result<Password, Error> {
+    let exchange = Exchange { dismiss: false, ..*exchange };
+    let password = run(&exchange, &mut |_| Ok(()), progress)?.password;
+    forget(exchange.next)?;
+    Ok(password)
+}
+
+fn forget(next: &Path) -> Result<(), Error> {
+    fs::remove_file(next).map_err(|source| Error::Done { path: next.to_owned(), source })
 }
 
 /// What was removed at each target, and where it could not be.

@@ -61,6 +61,14 @@ impl Two {
     }
 
     fn exchange(&self, progress: &dyn Progress) -> Result<Exchanged, Error> {
+        let mut seal = |password: &Password| {
+            backup::whole::replace(&self.sealed(), password.reveal().as_bytes(), 0o600)
+                .map_err(Into::into)
+        };
+        self.with(|exchange| exchange::run(exchange, &mut seal, progress))
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&Exchange<'_>) -> T) -> T {
         let old = key_file::read(&self.kept()).expect("the host has one");
         let targets = self.targets();
         let to: Vec<Destination<'_>> = ["disk", "offsite"]
@@ -69,12 +77,7 @@ impl Two {
             .map(|(name, target)| Destination { name, reach: reach(target, &old) })
             .collect();
         let (kept, next) = (self.kept(), self.next());
-        let exchange = Exchange { to: &to, kept: &kept, next: &next, dismiss: true };
-        let mut seal = |password: &Password| {
-            backup::whole::replace(&self.sealed(), password.reveal().as_bytes(), 0o600)
-                .map_err(Into::into)
-        };
-        exchange::run(&exchange, &mut seal, progress)
+        act(&Exchange { to: &to, kept: &kept, next: &next, dismiss: true })
     }
 
     /// What is sealed and what the host keeps opens both, to stead and to restic.
@@ -159,6 +162,35 @@ fn killed_before_any_step_each_repository_opens_and_the_next_run_ends_it() {
     assert_eq!(steps, 8, "one run has so many steps");
 }
 
+/// Moves a target away before the password is sealed.
+struct Unplug<'a>(&'a Path, &'a Path);
+
+impl Progress for Unplug<'_> {
+    fn step(&self, text: &str) {
+        if text.starts_with("sealing") {
+            fs::rename(self.0, self.1).expect("unplugged");
+        }
+    }
+}
+
+#[test]
+fn a_new_password_that_is_known_to_who_left_since_gives_way_before_the_old_one_is_gone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let two = Two::new(folder.path());
+    let (there, away) = (folder.path().join("offsite"), folder.path().join("away"));
+    let first = two.exchange(&Unplug(&there, &away)).expect("it counts");
+    assert_eq!(first.left.len(), 1);
+    fs::rename(&away, &there).expect("plugged in");
+    let settled = two.with(|exchange| exchange::settle(exchange, &Silent)).expect("settled");
+    assert!(settled == first.password && !two.next().exists());
+    two.opens("one of two has the old key, too");
+    assert_eq!(two.keys(), [1, 2]);
+    let second = two.exchange(&Silent).expect("exchanged");
+    assert!(second.left.is_empty() && second.password != first.password);
+    two.opens("both have a third one");
+    assert_eq!(two.keys(), [1, 1]);
+}
+
 #[test]
 fn with_one_of_two_targets_away_the_old_key_counts_until_both_have_the_new_one() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -177,14 +209,6 @@ fn with_one_of_two_targets_away_the_old_key_counts_until_both_have_the_new_one()
 
     // It goes away after the new key was added there: then the old one opens it still, and it is
     // said so.
-    struct Unplug<'a>(&'a Path, &'a Path);
-    impl Progress for Unplug<'_> {
-        fn step(&self, text: &str) {
-            if text.starts_with("sealing") {
-                fs::rename(self.0, self.1).expect("unplugged");
-            }
-        }
-    }
     let exchanged = two.exchange(&Unplug(&there, &away)).expect("it counts");
     assert_eq!(exchanged.left.len(), 1);
     assert_eq!(exchanged.left[0].0, "offsite");

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use ::backup::exchange::{self, Exchange};
 use ::backup::key_file;
-use ::backup::keys::{self, Access};
+use ::backup::keys;
 use ::backup::password::Password;
 use ::backup::repository::{Held, Repository};
 use ::backup::save::Destination;
@@ -106,9 +106,24 @@ pub fn change(address: &Address, arguments: &Change) -> anyhow::Result<u8> {
         bail!("services/{name}.toml names no target in `backups`, so there is nothing to change");
     }
 
-    let gone = foreseen(&places, arguments.finish.then_some(&old).or(begun.as_ref()))?;
+    // Who left after a first try could open the key of that one: it goes, too.
+    let stays = begun.as_ref().filter(|_| known.is_empty());
+    if arguments.finish && !known.is_empty() {
+        bail!(
+            "the key that would stay is sealed to {}, who left or has another key now: `stead backup keys change {name}` \
+             without --finish makes another one",
+            known.join(", ")
+        );
+    }
+    let gone = foreseen(&places, arguments.finish.then_some(&old).or(stays))?;
     let mut text = match (&begun, arguments.finish) {
         (_, true) => format!("Only the key of {name}, {}, stays:\n", old.fingerprint()),
+        (Some(new), _) if stays.is_none() => format!(
+            "A change of the key of {name} to {} was begun, and {} could open that one, too: \
+             it gives way to a new one:\n",
+            new.fingerprint(),
+            known.join(", ")
+        ),
         (Some(new), _) => format!(
             "A change of the key of {name} was begun; it goes on to {}:\n",
             new.fingerprint()
@@ -148,26 +163,25 @@ pub fn change(address: &Address, arguments: &Change) -> anyhow::Result<u8> {
         }
         return report(arguments, service, &old, gone, left);
     }
-    let exchange = |to: &[Destination<'_>]| {
-        let alone = service.plan.hosts.len() == 1;
-        let exchange = Exchange { to, kept: &kept, next: &next, dismiss: alone };
-        let mut seal = |password: &Password| {
-            sealing::seal_to(address, &ground, name, password, &members).map_err(Into::into)
-        };
-        exchange::run(&exchange, &mut seal, &bar)
+    let places = match known.is_empty() {
+        true => places,
+        // It stays sealed to who left until another one is: so every run sees that it has to go,
+        // whatever cuts this one short.
+        false => {
+            let to = destinations(&places);
+            let exchange = Exchange { to: &to, kept: &kept, next: &next, dismiss: false };
+            let password = exchange::settle(&exchange, &bar)?;
+            let with = |place: &Place| Place { password: password.clone(), ..place.clone() };
+            places.iter().map(with).collect()
+        }
     };
-    let mut exchanged = exchange(&destinations(&places))?;
-    // Who left after a first try could open the key of that one.
-    let again = !known.is_empty() && exchanged.left.is_empty();
-    if again && service.plan.hosts.len() == 1 {
-        let who = known.join(", ");
-        bar.say(&output::tame(&format!("{who} could open that one, too: once more, a new one.")));
-        let anew: Vec<Place> = places
-            .iter()
-            .map(|place| Place { password: exchanged.password.clone(), ..place.clone() })
-            .collect();
-        exchanged = exchange(&destinations(&anew))?;
-    }
+    let to = destinations(&places);
+    let dismiss = service.plan.hosts.len() == 1;
+    let exchange = Exchange { to: &to, kept: &kept, next: &next, dismiss };
+    let mut seal = |password: &Password| {
+        sealing::seal_to(address, &ground, name, password, &members).map_err(Into::into)
+    };
+    let exchanged = exchange::run(&exchange, &mut seal, &bar)?;
     drop(bar);
     report(arguments, service, &exchanged.password, exchanged.gone, exchanged.left)
 }
@@ -199,19 +213,29 @@ fn fits(
     )
 }
 
-/// Who could open the new key that a run before had sealed, and is in the plan no longer.
+/// Whose keys, that are in the plan no longer, open the new key that a run before had sealed.
 fn known_to_who_left(
     ground: &Ground,
     name: &str,
     begun: Option<&Password>,
     members: &BTreeMap<String, Vec<String>>,
 ) -> Vec<String> {
-    let sealed = ground.sealed(name).ok().flatten();
-    let sealed = sealed
-        .filter(|(_, readers)| begun.is_some_and(|next| next.fingerprint() == readers.fingerprint));
-    let told = sealed.map(|(_, readers)| readers.against(members)).unwrap_or_default();
-    let left = told.into_iter().filter(|(_, access)| *access == Access::Left);
-    left.map(|(member, _)| member).collect()
+    match ground.sealed(name).ok().flatten().zip(begun) {
+        Some(((_, sealed), begun)) if sealed.fingerprint == begun.fingerprint() => {
+            gone(&sealed.readers, members)
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The readers with a key that the member of that name does not have.
+fn gone(
+    readers: &BTreeMap<String, Vec<String>>,
+    members: &BTreeMap<String, Vec<String>>,
+) -> Vec<String> {
+    let has = |name: &String, key| members.get(name).is_some_and(|keys| keys.contains(key));
+    let old = readers.iter().filter(|(name, keys)| keys.iter().any(|key| !has(name, key)));
+    old.map(|(name, _)| name.clone()).collect()
 }
 
 /// The key files that will go, at each target; an error before anything is begun.
@@ -309,4 +333,22 @@ fn report(
          `stead backup keys change --help` says how to begin a new repository."
     ));
     Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_left_and_who_has_another_key_now_is_named() {
+        let of = |all: &[(&str, &str)]| -> BTreeMap<String, Vec<String>> {
+            all.iter().map(|(name, key)| ((*name).to_owned(), vec![(*key).to_owned()])).collect()
+        };
+        let readers = of(&[("al", "a"), ("el", "e"), ("jo", "j")]);
+        assert_eq!(
+            gone(&readers, &of(&[("al", "a"), ("el", "e"), ("jo", "j"), ("im", "i")])),
+            [""; 0]
+        );
+        assert_eq!(gone(&readers, &of(&[("al", "a"), ("el", "new")])), ["el", "jo"]);
+    }
 }
