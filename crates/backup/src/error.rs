@@ -23,6 +23,8 @@ pub enum Error {
     NoRepository { place: String },
     #[error("there is a repository at `{place}` already")]
     Exists { place: String },
+    #[error("there is a repository at `{place}` that lost its config")]
+    NoConfig { place: String },
     #[error("the password does not open the repository at `{place}`")]
     Password { place: String },
     #[error("the target `{place}` needs credentials, and there are none")]
@@ -96,6 +98,11 @@ impl Error {
             Self::NoRepository { .. } => {
                 "if the target is a disk, look whether it is mounted; `stead backup keys` tells \
                  how a new repository is made"
+                    .to_owned()
+            }
+            Self::NoConfig { .. } => {
+                "nothing was changed; find its `config` (an old copy of the disk, a file that was \
+                 moved), or choose another path in stead.toml for a new one"
                     .to_owned()
             }
             Self::Password { .. } => {

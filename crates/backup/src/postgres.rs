@@ -164,7 +164,7 @@ pub fn restore(
     let version = connection.row("say its version", "SHOW server_version")?;
     let server = tool::major(&text(&version, 0)).unwrap_or_default();
     let pg_restore = Tool::find("pg_restore", cluster, server)?;
-    let globals = folder.join(GLOBALS);
+    let globals = dumped::plain(folder, GLOBALS)?;
     let sql = fs::read_to_string(&globals).map_err(|source| local("read", &globals, source))?;
     connection.rows("keep passwords out of its log", QUIET)?;
     connection.rows("make the roles", &sql)?;

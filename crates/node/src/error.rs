@@ -57,6 +57,11 @@ pub enum Error {
     NoTarget { service: String, target: String, targets: Vec<String> },
     #[error("`{sealed}` and `{list}` do not belong together, so nobody can say who opens it")]
     Unlisted { service: String, sealed: String, list: String },
+    #[error(
+        "this host's key of {service} is {here}, and the plan's is {sealed}: no member could open \
+         what is saved with it"
+    )]
+    OtherKey { service: String, here: String, sealed: String },
     #[error(transparent)]
     Key(#[from] backup::key_file::Error),
     #[error(transparent)]
@@ -118,6 +123,11 @@ impl Error {
             Self::Unlisted { service, .. } => Some(format!(
                 "`stead backup keys seal {service}` on its host writes both anew; `git log -p \
                  secrets` in the plan shows who changed them"
+            )),
+            Self::OtherKey { service, here, .. } => Some(format!(
+                "if {here} is the right one, `stead backup keys seal {service}`; else move \
+                 /var/lib/stead/backup/keys/{service} away and `stead backup keys open {service} \
+                 --identity FILE` of a member"
             )),
             Self::Key(error) => error.hint(),
             Self::Credentials(error) => error.hint(),

@@ -214,6 +214,21 @@ impl Ground {
         Ok(members.into_iter().map(|member| (member.name.to_string(), member.age)).collect())
     }
 
+    /// Refuses to begin a repository with a key that is not the one sealed in the plan, or nobody
+    /// could open it once this host is gone.
+    ///
+    /// # Errors
+    /// If it is another one, or who opens the sealed one is not known.
+    pub fn openable(&self, place: &Place) -> Result<(), Error> {
+        let (service, here) = (&place.scope.service, place.password.fingerprint());
+        match self.sealed(service)? {
+            Some((_, readers)) if readers.fingerprint != here => {
+                Err(Error::OtherKey { service: service.clone(), here, sealed: readers.fingerprint })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The sealed key of a service and who can open it; `None` where there is none.
     ///
     /// # Errors

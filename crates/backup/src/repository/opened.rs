@@ -41,8 +41,18 @@ impl Opened {
         if store.is_founded()? {
             return Err(Error::Exists { place: store.place() });
         }
-        let key = MasterKey::new();
         store.prepare()?;
+        // A second master key beside the one of what is there would make that unreadable.
+        for kind in [Kind::Snapshot, Kind::Index, Kind::Pack] {
+            if !store.list(kind)?.is_empty() {
+                return Err(Error::NoConfig { place: store.place() });
+            }
+        }
+        // Of a founding that was cut short: nothing is encrypted with it.
+        for (name, _) in store.list(Kind::Key)? {
+            store.remove(Kind::Key, &name)?;
+        }
+        let key = MasterKey::new();
         // The key first: a config without a key would be a repository that nothing opens.
         let (name, content) = key_file::sealed(&key, password).map_err(|error| Error::Engine {
             what: "make the key",

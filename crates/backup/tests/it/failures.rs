@@ -202,3 +202,27 @@ fn files_that_change_shrink_or_vanish_while_they_are_taken_are_told() {
     assert!(matches!(&troubles[1].what, What::Unreadable(reason) if reason.contains("shorter")));
     assert_eq!(troubles[2].what, What::Vanished);
 }
+
+#[test]
+fn what_lost_its_config_is_never_founded_over() {
+    let place = Place::new();
+    let repository = place.found();
+    place.save(&repository);
+    let config = place.repository().join("config");
+    let kept = fs::read(&config).expect("there");
+    fs::remove_file(&config).expect("removed");
+    let keys = || fs::read_dir(place.repository().join("keys")).expect("a folder").count();
+    let error = Repository::found(&place.reach()).expect_err("there is data");
+    assert!(matches!(error, Error::NoConfig { .. }), "{error}");
+    assert_eq!(keys(), 1, "no second key");
+    fs::write(&config, kept).expect("put back");
+    place.restic_ok(&["check", "--read-data"]);
+
+    // A founding that was cut short left a key, and nothing that it opens.
+    let cut = Place::new();
+    fs::create_dir_all(cut.repository().join("keys")).expect("made");
+    fs::write(cut.repository().join("keys").join("0".repeat(64)), "half").expect("written");
+    let repository = cut.found();
+    cut.save(&repository);
+    cut.restic_ok(&["check", "--read-data"]);
+}

@@ -63,7 +63,7 @@ pub fn now(address: &Address, arguments: &Now) -> anyhow::Result<u8> {
     let mut all = Vec::new();
     for errand in &errands {
         let bar = BytesBar::new();
-        let ready = |place: &Place| if arguments.found { found(place) } else { Ok(()) };
+        let ready = |place: &Place| if arguments.found { found(&ground, place) } else { Ok(()) };
         let ended = backups::save(&ground, errand, ready, &bar);
         drop(bar);
         for Ended { service, target, outcome } in ended {
@@ -148,10 +148,11 @@ fn rehearse(ground: &Ground, errands: &[Errand]) -> anyhow::Result<u8> {
 }
 
 /// Makes the repository where there is none.
-fn found(place: &Place) -> Result<(), String> {
+fn found(ground: &Ground, place: &Place) -> Result<(), String> {
     match Repository::open(&place.reach()) {
         Ok(_) => Ok(()),
         Err(Error::NoRepository { place: path }) => {
+            ground.openable(place).map_err(|error| backups::told(&error, error.hint()))?;
             Repository::found(&place.reach())
                 .map_err(|error| backups::told(&error, error.hint()))?;
             output::say(&format!("Made a new repository at {path}."));
