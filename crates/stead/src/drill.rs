@@ -12,6 +12,7 @@ use ::backup::password::Password;
 use ::backup::progress::Progress;
 use ::backup::repository::Repository;
 use anyhow::{Context, bail};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 use host::drill::course::Told;
 use host::drill::{machine, store};
@@ -79,7 +80,7 @@ pub struct Drill {
 
     /// This snapshot, or how its id begins; kept as proof only if it is the newest [default: the
     /// newest]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub snapshot: Option<String>,
 
     /// The kind of sealed machine [default: nspawn where it works, else private]

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use backup::keys;
 use backup::progress::Progress;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use host::drill::course::Told;
 use host::restore::journal::{self, JournalV1, Phase};
 use host::restore::{self, Order, Which};
@@ -53,7 +54,7 @@ pub struct Restore {
     pub at: Option<Timestamp>,
 
     /// This snapshot, or how its id begins
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub snapshot: Option<String>,
 
     /// From this target [default: the first that the service names]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use ::backup::snapshot::Snapshot;
 use anyhow::{Context, bail};
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -54,7 +55,7 @@ pub struct Which {
     pub at: Option<Timestamp>,
 
     /// This one, by the beginning of its id
-    #[arg(long, value_name = "ID", conflicts_with = "at")]
+    #[arg(long, value_name = "ID", conflicts_with = "at", value_parser = NonEmptyStringValueParser::new())]
     pub snapshot: Option<String>,
 }
 
