@@ -18,6 +18,10 @@ pub enum Error {
     Scratch { path: PathBuf, source: io::Error },
     #[error("another drill of {service} runs")]
     Busy { service: String },
+    #[error("a restore of {service} runs")]
+    Restoring { service: String },
+    #[error("a backup of {service} runs")]
+    Saving { service: String },
     #[error("`{path}` still holds mounts, and was not removed")]
     StillMounted { path: PathBuf },
     #[error("only root can {what}")]
@@ -55,7 +59,9 @@ impl Error {
                  namespaces and mounts"
             }
             Self::NotRoot { .. } => "run it as root",
-            Self::Busy { .. } => "wait until it is done",
+            Self::Busy { .. } | Self::Restoring { .. } | Self::Saving { .. } => {
+                "wait until it is done"
+            }
             Self::NoUser { user } if user == "postgres" => {
                 "`apt-get install postgresql`, the version that was backed up"
             }

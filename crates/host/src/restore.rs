@@ -4,6 +4,7 @@
 
 pub mod beside;
 mod database;
+mod hold;
 pub mod journal;
 pub mod order;
 mod swap;
@@ -25,6 +26,7 @@ use crate::drill::course::{Course, Told, Trouble};
 use crate::drill::data;
 use crate::drill::layers::below;
 use crate::error::Error;
+pub use crate::restore::hold::Hold;
 use crate::restore::journal::{JournalV1, Phase, Renamed, Swap};
 pub use crate::restore::order::{Chosen, Order};
 use crate::restore::order::{ended, fetched, make_folder};
@@ -83,7 +85,16 @@ pub fn price(order: &Order<'_>, chosen: &Chosen, now: Timestamp) -> Result<Price
 /// Restores in the service's own place.
 ///
 /// The old state stays under other names. Until the new one is proved, the service runs on.
-pub fn in_place(order: &Order<'_>, chosen: &Chosen, told: &dyn Told) -> Result<JournalV1, Error> {
+///
+/// # Errors
+/// If it is not what was saved, or a backup runs; then nothing was changed.
+pub fn in_place(
+    hold: &Hold,
+    order: &Order<'_>,
+    chosen: &Chosen,
+    told: &dyn Told,
+) -> Result<JournalV1, Error> {
+    let _still = hold.still()?;
     let mut journal = draft(order, chosen, Timestamp::now())?;
     journal.enter(Phase::Making)?;
     let made = make(order, chosen, &journal, told);
@@ -108,27 +119,34 @@ pub fn works(questions: &[Question], told: &dyn Told) -> StepV1 {
 }
 
 /// Ends what a killed restore has begun; gives how far it was, or nothing if there is nothing.
-pub fn mend(service: &str) -> Result<Option<Phase>, Error> {
-    let Some(mut journal) = journal::of(service)? else { return Ok(None) };
+pub fn mend(hold: &Hold) -> Result<Option<Phase>, Error> {
+    let Some(mut journal) = journal::of(hold.service())? else { return Ok(None) };
     let phase = journal.phase;
     match phase {
         Phase::Kept => return Ok(None),
         Phase::Making => unmake(&journal)?,
-        Phase::Swapping | Phase::Starting => go_on(&mut journal)?,
-        Phase::Reverting => go_back(&mut journal)?,
+        Phase::Swapping | Phase::Starting => {
+            let _still = hold.still()?;
+            go_on(&mut journal)?;
+        }
+        Phase::Reverting => {
+            let _still = hold.still()?;
+            go_back(&mut journal)?;
+        }
         Phase::Forgetting => throw_away(&journal)?,
     }
     Ok(Some(phase))
 }
 
 /// Puts the old state back and throws the restored one away.
-pub fn undo(journal: &mut JournalV1) -> Result<(), Error> {
+pub fn undo(hold: &Hold, journal: &mut JournalV1) -> Result<(), Error> {
+    let _still = hold.still()?;
     journal.enter(Phase::Reverting)?;
     go_back(journal)
 }
 
 /// Throws the old state away; gives what it was.
-pub fn forget(journal: &mut JournalV1) -> Result<Vec<String>, Error> {
+pub fn forget(_hold: &Hold, journal: &mut JournalV1) -> Result<Vec<String>, Error> {
     let kept = journal.kept();
     journal.enter(Phase::Forgetting)?;
     throw_away(journal)?;

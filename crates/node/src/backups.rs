@@ -97,6 +97,18 @@ pub fn save(
         target: target.to_owned(),
         outcome,
     };
+    if is_restored(&errand.service) {
+        // Half of the data would be of before, half of after; from here on, a restore that begins
+        // is refused for as long as the backup runs.
+        let reason = format!(
+            "a restore of it runs or was cut short; wait until it is done, or \
+             `stead restore {}` ends it",
+            errand.service
+        );
+        ended.extend(errand.targets.iter().map(|target| end(target, Err(reason.clone()))));
+        ended.iter().for_each(leave);
+        return ended;
+    }
     for target in &errand.targets {
         let place = ground
             .here(&errand.service)

@@ -11,7 +11,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use host::drill::course::Told;
 use host::restore::journal::{self, JournalV1, Phase};
-use host::restore::{self, Order, Which};
+use host::restore::{self, Hold, Order, Which};
 use jiff::Timestamp;
 use model::backup::drill::{Ended, StepV1};
 use model::text::milliseconds;
@@ -113,11 +113,16 @@ pub fn run(address: &Address, arguments: &Restore) -> anyhow::Result<u8> {
 
 fn act(address: &Address, arguments: &Restore) -> anyhow::Result<u8> {
     let service = &arguments.service;
-    if !arguments.dry_run && arguments.to.is_none() {
-        mend(service)?;
+    // Whatever looks like a killed restore while this is held is one.
+    let hold = match arguments.dry_run || arguments.to.is_some() {
+        true => None,
+        false => Some(Hold::take(service)?),
+    };
+    if let Some(hold) = &hold {
+        mend(hold)?;
     }
     if arguments.forget_old || arguments.undo {
-        return of_before(arguments);
+        return of_before(arguments, hold.as_ref());
     }
     let ground = Ground::open(address)?;
     let questions = drills::asked_live(ground.here(service)?)?;
@@ -134,7 +139,7 @@ fn act(address: &Address, arguments: &Restore) -> anyhow::Result<u8> {
         return beside(&order, &chosen, folder, arguments);
     }
     let price = restore::price(&order, &chosen, Timestamp::now())?;
-    if arguments.dry_run {
+    let Some(hold) = hold else {
         match arguments.json.json {
             true => output::json(&price)?,
             false => {
@@ -143,7 +148,7 @@ fn act(address: &Address, arguments: &Restore) -> anyhow::Result<u8> {
             }
         }
         return Ok(0);
-    }
+    };
     if let Some(before) = journal::of(service)? {
         bail!(kept(&before));
     }
@@ -156,7 +161,7 @@ fn act(address: &Address, arguments: &Restore) -> anyhow::Result<u8> {
         return Ok(1);
     }
     let shown = Shown(BytesBar::new());
-    let journal = restore::in_place(&order, &chosen, &shown)?;
+    let journal = restore::in_place(&hold, &order, &chosen, &shown)?;
     let works = (!questions.is_empty()).then(|| restore::works(&questions, &shown));
     drop(shown);
     let bad = works.as_ref().filter(|works| works.ended != Ended::Done);
@@ -186,8 +191,8 @@ struct Restored {
 }
 
 /// Ends what a killed restore has begun.
-fn mend(service: &str) -> anyhow::Result<()> {
-    let ended = restore::mend(service)?;
+fn mend(hold: &Hold) -> anyhow::Result<()> {
+    let ended = restore::mend(hold)?;
     match ended {
         None | Some(Phase::Kept) => {}
         Some(Phase::Making) => {
@@ -207,17 +212,17 @@ fn mend(service: &str) -> anyhow::Result<()> {
 }
 
 /// `--forget-old` and `--undo`.
-fn of_before(arguments: &Restore) -> anyhow::Result<u8> {
+fn of_before(arguments: &Restore, hold: Option<&Hold>) -> anyhow::Result<u8> {
     let service = &arguments.service;
     let Some(mut journal) = journal::of(service)? else {
         output::say(&output::tame(&format!("No old state of {service} is kept.")));
         return Ok(0);
     };
     output::say(&output::tame(&kept(&journal)));
-    if arguments.dry_run {
+    let Some(hold) = hold else {
         output::say("Nothing was changed (--dry-run).");
         return Ok(0);
-    }
+    };
     let question = match arguments.undo {
         true => "Put it back, and throw the restored state away?",
         false => "Throw it away?",
@@ -228,10 +233,10 @@ fn of_before(arguments: &Restore) -> anyhow::Result<u8> {
     }
     let said = match arguments.undo {
         true => {
-            restore::undo(&mut journal)?;
+            restore::undo(hold, &mut journal)?;
             format!("{service} has its old state again.")
         }
-        false => match restore::forget(&mut journal)?.as_slice() {
+        false => match restore::forget(hold, &mut journal)?.as_slice() {
             [] => format!("{service} had no old state to forget."),
             gone => format!("Gone: {}.", gone.join(", ")),
         },
