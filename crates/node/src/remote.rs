@@ -19,6 +19,10 @@ use model::text::printable;
 
 /// No drill says more, in bytes.
 const LARGEST: u64 = 1024 * 1024;
+/// No line of progress is longer, in bytes; what is, counts as more than one.
+const LINE: u64 = 64 * 1024;
+/// How often is looked whether `ssh` has ended once its answer is whole.
+const END: Duration = Duration::from_millis(10);
 /// How often is asked whether somebody wants it to end.
 const ASK: Duration = Duration::from_millis(100);
 /// What the script there ends with if there is no such program, as a shell does.
@@ -221,9 +225,9 @@ pub(crate) fn no_key(stdin: &ChildStdin) -> std::io::Result<()> {
 fn heard(stderr: Option<impl Read>, say: &(impl Fn(&str) + Sync)) -> Vec<String> {
     let mut errors = Vec::new();
     let Some(stderr) = stderr else { return errors };
-    let mut lines = BufReader::new(stderr).split(b'\n');
-    while let Some(Ok(line)) = lines.next() {
-        let line = printable(&String::from_utf8_lossy(&line), 1000);
+    let (mut from, mut line) = (BufReader::new(stderr), Vec::new());
+    while let Ok(1..) = from.by_ref().take(LINE).read_until(b'\n', &mut line) {
+        let line = printable(String::from_utf8_lossy(&std::mem::take(&mut line)).trim_end(), 1000);
         // What is no step of a drill is of `ssh`, of the shell there, or an error.
         if is_progress(&line) {
             say(&line);
@@ -254,18 +258,28 @@ fn wait(
 ) -> std::io::Result<ExitStatus> {
     // Who is gone already says why on its way out.
     let mut stdin = stdin.filter(|stdin| send(stdin, key).is_ok());
-    while let Err(mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(ASK) {
+    let mut answered = false;
+    loop {
+        if answered {
+            drop(stdin.take());
+            // It may say all that it has to and stay all the same.
+            if let Some(status) = child.try_wait()? {
+                return Ok(status);
+            }
+            thread::sleep(END);
+        } else {
+            let waited = ended.recv_timeout(ASK);
+            answered = waited != Err(mpsc::RecvTimeoutError::Timeout);
+        }
         match is_over() {
             Over::No => {}
             Over::Soon => drop(stdin.take()),
             Over::Now => {
                 child.kill()?;
-                break;
+                return child.wait();
             }
         }
     }
-    drop(stdin);
-    child.wait()
 }
 
 fn why(errand: &Errand<'_>, status: ExitStatus, errors: &[String]) -> Error {
@@ -351,6 +365,41 @@ mod tests {
         }
         let none = DrillV1 { steps: Vec::new(), outcome: Outcome::Unknown, ..good };
         assert!(taken(&none).is_ok(), "what could not run is told");
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_not_kept_whole() {
+        let endless = std::io::repeat(b'x').take(10 * LINE);
+        let errors = heard(Some(endless), &|_: &str| {});
+        assert_eq!(errors.len(), 10);
+        assert!(errors.iter().all(|line| line.len() < 1100));
+        let said = std::sync::Mutex::new(Vec::new());
+        let say = |line: &str| said.lock().expect("whole").push(line.to_owned());
+        let errors = heard(Some(&b"fetch done 1 s\nerror: no\n"[..]), &say);
+        assert_eq!(
+            (errors, said.into_inner().expect("whole").len()),
+            (vec!["error: no".into()], 1)
+        );
+    }
+
+    #[test]
+    fn who_stays_after_its_answer_can_still_be_ended() {
+        let mut child = Command::new("sh")
+            .args(["-c", "exec >&- 2>&-; sleep 3600"])
+            .stdin(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .expect("a shell");
+        let (sender, ended) = mpsc::channel();
+        drop(sender);
+        let asked = std::cell::Cell::new(0);
+        let is_over = || {
+            asked.set(asked.get() + 1);
+            if asked.get() > 2 { Over::Now } else { Over::No }
+        };
+        let stdin = child.stdin.take();
+        let status = wait(&mut child, stdin, None, &ended, is_over).expect("waited for");
+        assert_eq!(status.code(), None, "it was killed");
     }
 
     #[test]
