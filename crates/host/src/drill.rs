@@ -17,6 +17,7 @@ mod private;
 mod scratch;
 mod sealed;
 pub mod store;
+mod within;
 mod works;
 
 use std::fs;
@@ -141,8 +142,8 @@ fn inside(
         course.step(Step::Database, || data::sqlite(was, &staging, &restored))?;
     }
     let was = fetched.manifest.version.as_deref();
-    let brought = course.step(Step::Packages, || packages::bring(order.scope, was))?;
-    let (strangers, brought) = (&fetched.restored.strangers, brought.as_ref());
+    let ready = course.step(Step::Packages, || packages::bring(order.scope, was))?;
+    let (strangers, brought) = (&fetched.restored.strangers, ready.brought.as_ref());
     let machine =
         course.step(Step::Machine, || boot(order, scratch, &restored, strangers, brought))?;
     let cluster = match &fetched.manifest.database {
@@ -161,12 +162,14 @@ fn inside(
     if !order.prepare.is_empty() {
         course.step(Step::Prepare, || works::prepare(&machine, order.prepare));
     }
-    course.step(Step::Service, || works::start(&machine, &order.scope.units));
+    course.step(Step::Service, || ready.judged(works::start(&machine, &order.scope.units)));
     if !order.questions.is_empty() {
-        course.step(Step::Checks, || works::ask(&machine, order.questions, || told.is_cancelled()));
+        course.step(Step::Checks, || {
+            ready.judged(works::ask(&machine, order.questions, || told.is_cancelled()))
+        });
     }
     if !order.assertions.is_empty() {
-        course.step(Step::Assertions, || works::assert(&machine, order.assertions));
+        course.step(Step::Assertions, || ready.judged(works::assert(&machine, order.assertions)));
     }
     Some(machine)
 }

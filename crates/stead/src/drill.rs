@@ -115,7 +115,7 @@ pub struct Drill {
 pub enum Root {
     /// By systemd-nspawn, of the package systemd-container
     Nspawn,
-    /// By namespaces of stead's own making: system calls are not filtered, all else is the same
+    /// By namespaces of stead's own making: system calls are not filtered
     Private,
 }
 

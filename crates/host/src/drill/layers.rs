@@ -94,7 +94,8 @@ impl Layers {
     pub(crate) fn mount(&self, root: &Path) -> Result<(), Error> {
         for layer in &self.all {
             let options = format!(
-                "lowerdir={},upperdir={},workdir={}",
+                // What is restored or installed may hold device nodes: none of them opens.
+                "nodev,lowerdir={},upperdir={},workdir={}",
                 escaped(&layer.point),
                 escaped(&layer.upper),
                 escaped(&layer.work)

@@ -11,7 +11,7 @@ use crate::drill::packages::Brought;
 /// How the machine's root is cut off from this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Root {
-    /// By systemd-nspawn, which filters system calls and devices, too.
+    /// By systemd-nspawn, which filters system calls, too.
     Nspawn,
     /// By namespaces that stead makes with util-linux alone.
     Private,
@@ -69,10 +69,9 @@ impl Choice {
     pub(crate) fn told(&self) -> String {
         match self.root {
             Root::Nspawn => "systemd-nspawn".to_owned(),
-            Root::Private => format!(
-                "a private root, as {}; its system calls are not filtered, all else is the same",
-                self.why
-            ),
+            Root::Private => {
+                format!("a private root, as {}; its system calls are not filtered", self.why)
+            }
         }
     }
 }

@@ -4,32 +4,32 @@
 //! Leaves out the machine. Nothing of the host's own packages, lists and caches is written.
 
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use backup::snapshot::Strangers;
+use backup::whole;
 use model::backup::scope::Scope;
 use model::text::{bytes, counted, printable};
 
 use crate::drill::command::{self, Left};
 use crate::drill::course::Trouble;
-use crate::drill::layers::below;
+use crate::drill::layers::make;
+use crate::drill::within;
 use crate::error::Error;
 
 /// What was fetched, one folder for each service; may be deleted at any time.
 const FOLDER: &str = "/var/cache/stead/drill";
-/// Installs what lies in the folder `$2` below the root `$1`, in namespaces of its own: without a
-/// network, and with file systems that go when it ends.
-const SCRIPT: &str = "set -eu; cd \"$1\"; mount --make-rprivate /; mount -t proc proc proc; \
-     mount -t tmpfs -o mode=755 stead-drill run; mount -t tmpfs -o mode=1777 stead-drill tmp; \
-     mount -t tmpfs -o mode=755 stead-drill dev; mkdir run/stead-packages; \
-     for name in null zero full random urandom; do : >dev/$name; \
-     mount --bind /dev/$name dev/$name; done; ln -s /proc/self/fd dev/fd; \
-     mount --bind \"$2\" run/stead-packages; exec chroot . sh -c 'exec apt-get -q -y \
-     --no-install-recommends -o Dpkg::Options::=--force-confold -o APT::Sandbox::User=root \
-     -o Dir::Cache::pkgcache= -o Dpkg::Use-Pty=0 install /run/stead-packages/*.deb'";
+/// Installs what was fetched, in namespaces of its own.
+const SCRIPT: &str = include_str!("packages.sh");
+/// Takes away what this host's apt does besides: its stamps would say that this host's own lists
+/// are fresh, and its hooks look after this host.
+const HOOKS: &str = "#clear APT::Update::Pre-Invoke;\n#clear APT::Update::Post-Invoke;\n\
+    #clear APT::Update::Post-Invoke-Success;\n#clear APT::Install::Pre-Invoke;\n\
+    #clear APT::Install::Post-Invoke-Success;\n#clear DPkg::Pre-Invoke;\n\
+    #clear DPkg::Post-Invoke;\n#clear DPkg::Pre-Install-Pkgs;\n#clear AptCli::Hooks;\n";
+const CONFIG: &str = "apt.conf";
 const UNITS: [&str; 3] = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 const QUICK: Duration = Duration::from_secs(60);
 /// For a slow line, and for a machine that is nice to others.
@@ -45,40 +45,69 @@ pub(crate) struct Brought {
     pub bytes: u64,
 }
 
+/// With what a drill runs the service.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    /// If this host does not have it.
+    pub brought: Option<Brought>,
+    /// How its version differs from the one that the backup was made with.
+    differs: Option<String>,
+}
+
+impl Ready {
+    fn new(brought: Option<Brought>, package: &str, version: &str, was: Option<&str>) -> Self {
+        let was = was.filter(|was| *was != version);
+        let differs = was.map(|was| {
+            let was = printable(was, 100);
+            format!("{package} is {version} here and was {was} when it was saved")
+        });
+        Self { brought, differs }
+    }
+
+    /// What the service shows, in this version; if it is another one than was saved, a failure
+    /// proves nothing against the backup.
+    pub(crate) fn judged<T>(&self, shown: Result<T, Trouble>) -> Result<T, Trouble> {
+        match (shown, &self.differs) {
+            (Err(Trouble::Bad(told)), Some(differs)) => {
+                Err(Trouble::Barred(format!("{differs}, which may be why: {told}")))
+            }
+            (shown, _) => shown,
+        }
+    }
+}
+
 /// Looks whether this host can run the service, and fetches its packages if it cannot; `was` is
 /// the version that the backup was made with. Says which version the drill runs with.
-pub(crate) fn bring(
-    scope: &Scope,
-    was: Option<&str>,
-) -> Result<(Option<Brought>, String), Trouble> {
+pub(crate) fn bring(scope: &Scope, was: Option<&str>) -> Result<(Ready, String), Trouble> {
     let package = &scope.recipe;
     if let Some(version) = installed(package)? {
         let against = against(&version, was);
-        return Ok((None, format!("{package} {version} is installed here{against}")));
+        let ready = Ready::new(None, package, &version, was);
+        return Ok((ready, format!("{package} {version} is installed here{against}")));
     }
     let Some(unit) = scope.units.iter().find(|unit| !has_unit(unit)) else {
         let told = format!("no package {package} is installed here; its units are");
-        return Ok((None, told));
+        return Ok((Ready { brought: None, differs: None }, told));
     };
     let folder = Path::new(FOLDER).join(&scope.service);
-    let mut make = fs::DirBuilder::new();
-    let made = make.recursive(true).mode(0o755).create(&folder);
-    made.map_err(|source| Error::File { what: "make", path: folder.clone(), source })?;
+    let fresh = folder.join("lists");
+    make(&fresh.join("partial"), 0o755)?;
+    let config = folder.join(CONFIG);
+    let written = whole::replace(&config, HOOKS.as_bytes(), 0o644);
+    written.map_err(|source| Error::File { what: "write", path: config.clone(), source })?;
+    discard(&folder)?;
     let mut told = String::new();
-    // The host's own lists first; where they are old or do not name it, fresh ones of our own.
-    for lists in [None, Some(folder.join("lists"))] {
-        if let Some(lists) = &lists {
-            let partial = lists.join("partial");
-            let made = make.create(&partial);
-            made.map_err(|source| Error::File { what: "make", path: partial, source })?;
+    let mut updated = false;
+    for (version, is_fresh) in tries(was) {
+        if is_fresh && !updated {
             // One source that is away does not take the others away.
-            let _updated = command::run(apt(Some(lists)).arg("update"), LONG)?;
+            let _updated = command::run(apt(&folder, Some(&fresh)).arg("update"), LONG)?;
+            updated = true;
         }
-        for version in [was, None].into_iter().skip(usize::from(was.is_none())) {
-            match fetched(&folder, lists.as_deref(), package, version)? {
-                Ok(closure) => return told_of(folder, package, &closure, was),
-                Err(reason) => told = reason,
-            }
+        let lists = is_fresh.then_some(fresh.as_path());
+        match fetched(&folder, lists, package, version)? {
+            Ok(closure) => return told_of(folder, package, &closure, was),
+            Err(reason) => told = reason,
         }
     }
     Err(Trouble::Barred(format!(
@@ -87,12 +116,19 @@ pub(crate) fn bring(
     )))
 }
 
+/// Which version is asked for, and of which lists: this host's own first, and where they are old
+/// or do not name it, fresh ones of our own. Another version comes after both.
+fn tries(was: Option<&str>) -> impl Iterator<Item = (Option<&str>, bool)> {
+    let versions = was.map(Some).into_iter().chain([None]);
+    versions.flat_map(|version| [(version, false), (version, true)])
+}
+
 fn told_of(
     folder: PathBuf,
     package: &str,
     closure: &[(String, String)],
     was: Option<&str>,
-) -> Result<(Option<Brought>, String), Trouble> {
+) -> Result<(Ready, String), Trouble> {
     let (size, unpacked) = sweep(&folder, closure)?;
     let version = closure.iter().find(|(name, _)| name == package);
     let version = version.map_or("?", |(_, version)| version.as_str());
@@ -112,7 +148,8 @@ fn told_of(
         counted(closure.len() as u64, "package"),
         bytes(size)
     );
-    Ok((Some(Brought { folder, bytes: needed }), told))
+    let brought = Some(Brought { folder, bytes: needed });
+    Ok((Ready::new(brought, package, version, was), told))
 }
 
 fn against(version: &str, was: Option<&str>) -> String {
@@ -143,9 +180,11 @@ fn has_unit(unit: &str) -> bool {
 }
 
 /// apt, for root, with nothing of its own written but below our folder.
-fn apt(lists: Option<&Path>) -> Command {
+fn apt(folder: &Path, lists: Option<&Path>) -> Command {
     let mut command = Command::new("apt-get");
     command
+        .arg("-c")
+        .arg(folder.join(CONFIG))
         .args(["-q", "-y", "--no-install-recommends"])
         .args(["-o", "Debug::NoLocking=true", "-o", "APT::Sandbox::User=root"])
         .args(["-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="])
@@ -168,12 +207,12 @@ fn fetched(
         Some(version) => format!("{package}={version}"),
         None => package.to_owned(),
     };
-    let plan = command::run(apt(lists).args(["-s", "install", "--", &wanted]), QUICK)?;
+    let plan = command::run(apt(folder, lists).args(["-s", "install", "--", &wanted]), QUICK)?;
     if !plan.well() {
         return Ok(Err(errors(&plan)));
     }
     let closure = closure(&plan.stdout);
-    let mut download = apt(lists);
+    let mut download = apt(folder, lists);
     download.arg("download").arg("--").current_dir(folder);
     download.args(closure.iter().map(|(name, version)| format!("{name}={version}")));
     let left = command::run(&mut download, LONG)?;
@@ -198,18 +237,43 @@ fn closure(simulation: &str) -> Vec<(String, String)> {
     simulation.lines().filter_map(read).collect()
 }
 
+/// Removes what no program can read, as a power cut leaves it: it would be neither used nor fetched
+/// again.
+fn discard(folder: &Path) -> Result<(), Error> {
+    for path in fetched_before(folder)? {
+        if shown(&path)?.is_none() {
+            within::remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+fn fetched_before(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let failed = |source| Error::File { what: "read", path: folder.to_owned(), source };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|end| end == "deb") {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// What a package says of itself: its name, its version and its size unpacked, in KiB.
+fn shown(path: &Path) -> Result<Option<String>, Error> {
+    let mut ask = Command::new("dpkg-deb");
+    ask.args(["--show", "--showformat", "${Package} ${Version} ${Installed-Size}", "--"]);
+    let left = command::run(ask.arg(path), QUICK)?;
+    Ok(left.well().then_some(left.stdout))
+}
+
 /// Removes what was fetched for another version; gives the size of the rest, packed and unpacked.
 fn sweep(folder: &Path, closure: &[(String, String)]) -> Result<(u64, u64), Error> {
     let failed = |source| Error::File { what: "read", path: folder.to_owned(), source };
     let (mut size, mut unpacked) = (0, 0);
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        if path.extension().is_none_or(|end| end != "deb") {
-            continue;
-        }
-        let mut ask = Command::new("dpkg-deb");
-        ask.args(["--show", "--showformat", "${Package} ${Version} ${Installed-Size}", "--"]);
-        let shown = command::must(ask.arg(&path), QUICK)?;
+    for path in fetched_before(folder)? {
+        let shown = shown(&path)?.unwrap_or_default();
         let mut words = shown.split_whitespace();
         let (name, version) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
         let kibibytes: u64 = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
@@ -242,8 +306,8 @@ pub(crate) fn introduce(root: &Path, strangers: &Strangers) -> Result<(), Error>
         let group = strangers.groups.get(name).copied().unwrap_or(65_534);
         format!("{name}:x:{number}:{group}:of another host:/nonexistent:/usr/sbin/nologin\n")
     };
-    prepend(&below(root, Path::new("/etc/group")), &lines(&strangers.groups, group))?;
-    prepend(&below(root, Path::new("/etc/passwd")), &lines(&strangers.users, user))
+    prepend(root, Path::new("/etc/group"), &lines(&strangers.groups, group))?;
+    prepend(root, Path::new("/etc/passwd"), &lines(&strangers.users, user))
 }
 
 fn lines(
@@ -263,22 +327,19 @@ fn lines(
 }
 
 /// In front, so that of two names for one number the service's is the one that is told.
-fn prepend(path: &Path, lines: &str) -> Result<(), Error> {
+fn prepend(root: &Path, path: &Path, lines: &str) -> Result<(), Error> {
     if lines.is_empty() {
         return Ok(());
     }
-    let failed = |source| Error::File { what: "write", path: path.to_owned(), source };
-    let text = fs::read_to_string(path).map_err(failed)?;
-    fs::write(path, format!("{lines}{text}")).map_err(failed)
+    let text = within::read(root, path)?;
+    within::write(root, path, &format!("{lines}{text}"), 0o644).map(|_| ())
 }
 
 /// Installs packages below a root that is not booted, without a network and without starting
 /// anything.
 pub(crate) fn install(root: &Path, brought: &Brought) -> Result<(), Error> {
-    let policy = below(root, Path::new("/usr/sbin/policy-rc.d"));
-    let failed = |source| Error::File { what: "write", path: policy.clone(), source };
-    fs::write(&policy, "#!/bin/sh\nexit 101\n").map_err(failed)?;
-    fs::set_permissions(&policy, fs::Permissions::from_mode(0o755)).map_err(failed)?;
+    let policy = Path::new("/usr/sbin/policy-rc.d");
+    let policy = within::write(root, policy, "#!/bin/sh\nexit 101\n", 0o755)?;
     let mut command = Command::new("setpriv");
     command
         // It ends with the thread that started it, however that ends.
@@ -291,7 +352,7 @@ pub(crate) fn install(root: &Path, brought: &Brought) -> Result<(), Error> {
         .env("LC_ALL", "C.UTF-8")
         .env("DEBIAN_FRONTEND", "noninteractive");
     let left = command::run(&mut command, LONG)?;
-    fs::remove_file(&policy).map_err(failed)?;
+    within::remove(&policy)?;
     if left.well() { Ok(()) } else { Err(Error::Packages { told: errors(&left) }) }
 }
 
@@ -313,6 +374,43 @@ mod tests {
         let users = users.map(|(name, number)| (name.to_owned(), number)).into();
         let line = |name: &str, number: u32| format!("{name}:{number}\n");
         assert_eq!(lines(&users, line), "notes:998\n");
+    }
+
+    #[test]
+    fn the_saved_version_is_asked_of_fresh_lists_before_another_is_taken() {
+        let all: Vec<_> = tries(Some("1.0")).collect();
+        let was = Some("1.0");
+        assert_eq!(all, [(was, false), (was, true), (None, false), (None, true)]);
+        assert_eq!(tries(None).collect::<Vec<_>>(), [(None, false), (None, true)]);
+    }
+
+    #[test]
+    fn what_another_version_does_is_no_fault_of_the_backup() {
+        let bad = || Err::<(), _>(Trouble::Bad("it does not start".to_owned()));
+        let same = Ready::new(None, "chat", "1.0", Some("1.0"));
+        assert!(matches!(same.judged(bad()), Err(Trouble::Bad(_))));
+        let unknown = Ready::new(None, "chat", "1.0", None);
+        assert!(matches!(unknown.judged(bad()), Err(Trouble::Bad(_))));
+        let other = Ready::new(None, "chat", "1.1", Some("1.0"));
+        let Err(Trouble::Barred(told)) = other.judged(bad()) else { panic!("barred") };
+        assert_eq!(
+            told,
+            "chat is 1.1 here and was 1.0 when it was saved, which may be why: it does not start"
+        );
+        assert!(other.judged(Ok(())).is_ok());
+    }
+
+    #[test]
+    fn a_package_that_was_cut_short_is_fetched_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cut = folder.path().join("chat_1.0_all.deb");
+        fs::write(&cut, "!<arch>\ndebian-bin").expect("written");
+        fs::write(folder.path().join(CONFIG), HOOKS).expect("written");
+        discard(folder.path()).expect("read");
+        assert!(!cut.exists() && folder.path().join(CONFIG).exists());
+        fs::write(&cut, "").expect("written");
+        assert_eq!(sweep(folder.path(), &[("chat".into(), "1.0".into())]).expect("read"), (0, 0));
+        assert!(!cut.exists());
     }
 
     #[test]

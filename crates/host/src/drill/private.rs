@@ -61,7 +61,8 @@ pub(crate) fn command(root: &Path, target: &str, plan: &Plan<'_>) -> Command {
     command
         // Its systemd manages the control groups of this scope, and no others.
         .args(["--", "systemd-run", "--quiet", "--no-ask-password", "--scope", "--collect"])
-        .args(["--property=Delegate=yes"])
+        // A node of a device in what was restored, or made by the copy, opens nothing.
+        .args(["--property=Delegate=yes", "--property=DevicePolicy=closed"])
         .arg(format!("--description=stead drill of {}", plan.service))
         .arg("--")
         .args(NAMESPACES)

@@ -39,6 +39,8 @@ cd /
 while [ $# -ge 2 ]; do
 	mkdir -p -- "$2"
 	mount --bind -- "/run/host$1" "$2"
+	# A device node in what was restored would be this host's disk.
+	mount -o remount,bind,nodev -- "$2"
 	shift 2
 done
 umount --lazy /run/host

@@ -16,10 +16,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::drill::command::{self, Left};
 use crate::drill::hide;
-use crate::drill::layers::{Layers, below, make};
+use crate::drill::layers::{Layers, make};
 use crate::drill::machine::{Choice, Facts, Plan, Root, chosen};
 use crate::drill::scratch::{Scratch, children};
-use crate::drill::{mounts, nspawn, packages, private};
+use crate::drill::{mounts, nspawn, packages, private, within};
 use crate::error::Error;
 
 /// A boot takes a second; this is for a host loaded with other work.
@@ -213,11 +213,11 @@ fn lay(scratch: &Scratch, plan: &Plan<'_>) -> Result<PathBuf, Error> {
         packages::install(&root, brought)?;
     }
     for (here, place) in plan.copies {
-        let place = below(&root, place);
-        if let Some(above) = place.parent() {
-            make(above, 0o755)?;
-        }
-        command::must(Command::new("cp").args(["--archive", "--"]).arg(here).arg(place), LIMIT)?;
+        let place = within::place(&root, place)?;
+        let mut copy = Command::new("cp");
+        // Never through a link: it would lead to this host's own file.
+        copy.args(["--archive", "--remove-destination", "--no-target-directory", "--"]);
+        command::must(copy.arg(here).arg(place), LIMIT)?;
     }
     furnish(&root, plan)?;
     Ok(root)
@@ -225,17 +225,12 @@ fn lay(scratch: &Scratch, plan: &Plan<'_>) -> Result<PathBuf, Error> {
 
 /// What of the machine's own files differs from the host's.
 fn furnish(root: &Path, plan: &Plan<'_>) -> Result<(), Error> {
-    let write = |path: &str, text: &str| {
-        let path = root.join(path);
-        // Never through a link of the host's.
-        let _absent = fs::remove_file(&path);
-        fs::write(&path, text).map_err(|source| Error::File { what: "write", path, source })
-    };
-    write(&format!("etc/systemd/system/{TARGET}"), TARGET_TEXT)?;
-    write("etc/resolv.conf", "# A sealed machine has no name server.\n")?;
-    write("etc/fstab", "# A sealed machine mounts nothing.\n")?;
+    let write = |path: &str, text: &str| within::write(root, Path::new(path), text, 0o644);
+    write(&format!("/etc/systemd/system/{TARGET}"), TARGET_TEXT)?;
+    write("/etc/resolv.conf", "# A sealed machine has no name server.\n")?;
+    write("/etc/fstab", "# A sealed machine mounts nothing.\n")?;
     for unit in hide::masked(Path::new("/"), root, plan.units) {
-        let path = root.join("etc/systemd/system").join(unit);
+        let path = within::place(root, &Path::new("/etc/systemd/system").join(unit))?;
         if path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
             continue;
         }
