@@ -118,11 +118,14 @@ fn act(address: &Address, arguments: &Restore) -> anyhow::Result<u8> {
         true => None,
         false => Some(Hold::take(service)?),
     };
-    if let Some(hold) = &hold {
-        mend(hold)?;
-    }
+    let ended = hold.as_ref().map(mend).transpose()?.flatten();
     if arguments.forget_old || arguments.undo {
         return of_before(arguments, hold.as_ref());
+    }
+    if let Some(Phase::Swapping | Phase::Starting) = ended
+        && let Some(journal) = journal::of(service)?
+    {
+        return finished(journal, arguments);
     }
     let ground = Ground::open(address)?;
     let questions = drills::asked_live(ground.here(service)?)?;
@@ -143,6 +146,9 @@ fn act(address: &Address, arguments: &Restore) -> anyhow::Result<u8> {
         match arguments.json.json {
             true => output::json(&price)?,
             false => {
+                if journal::of(service)?.is_some_and(|journal| journal.phase != Phase::Kept) {
+                    output::say("A restore was cut short; the next one without --dry-run ends it.");
+                }
                 let text = output::tame(&price.to_string());
                 output::print(&format!("{text}\nNothing was changed (--dry-run).\n"))?;
             }
@@ -190,8 +196,18 @@ struct Restored {
     works: Option<StepV1>,
 }
 
-/// Ends what a killed restore has begun.
-fn mend(hold: &Hold) -> anyhow::Result<()> {
+/// Says that what was cut short is done, and nothing else.
+fn finished(journal: JournalV1, arguments: &Restore) -> anyhow::Result<u8> {
+    let said = format!("No other snapshot was restored. {}", kept(&journal));
+    match arguments.json.json {
+        true => output::json(&Restored { journal, works: None })?,
+        false => output::print(&(output::tame(&said) + "\n"))?,
+    }
+    Ok(0)
+}
+
+/// Ends what a killed restore has begun, and gives how far it was.
+fn mend(hold: &Hold) -> anyhow::Result<Option<Phase>> {
     let ended = restore::mend(hold)?;
     match ended {
         None | Some(Phase::Kept) => {}
@@ -208,7 +224,7 @@ fn mend(hold: &Hold) -> anyhow::Result<()> {
             output::say("Letting the old state go was cut short; it is gone.")
         }
     }
-    Ok(())
+    Ok(ended)
 }
 
 /// `--forget-old` and `--undo`.

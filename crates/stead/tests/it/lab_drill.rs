@@ -157,8 +157,10 @@ fn lab_a_restore_is_swapped_in_undone_and_rebuilt_from_nothing() -> Result<()> {
          do sleep 0.05; done; kill -9 $(cat /root/pid); rm /root/hold; mv /etc/notes \
          $(grep -o '/etc/notes.before-[^\"]*' /var/lib/stead/backup/restore/notes.json)",
     )?;
-    let said = stead("restore --forget-old notes --yes")?;
+    let said = stead("restore notes --yes")?;
     ensure!(said.contains("was cut short while it swapped; it is finished now"), "{said}");
+    ensure!(said.contains("No other snapshot was restored"), "{said}");
+    stead("restore --forget-old notes --yes")?;
     ensure!(machine.must(rows)? == "20000\n");
     machine.must("! grep -q changed /etc/notes/notes.conf && systemctl is-active notes")?;
     machine.must("test -z \"$(ls -d /etc/notes.* /var/lib/notes.* 2>/dev/null)\"")?;
