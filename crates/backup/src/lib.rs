@@ -31,5 +31,5 @@ pub mod source;
 pub mod sqlite;
 pub mod staging;
 pub mod target;
-mod user;
+pub mod user;
 pub mod whole;

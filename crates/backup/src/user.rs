@@ -2,18 +2,22 @@
 //!
 //! Leaves out those that are not in `/etc/passwd`: a service's user is made by its package.
 
-use std::path::PathBuf;
+use std::{fs, io};
 
 use crate::postgres::cluster::User;
 use crate::refusal::Refusal;
 
 const USERS: &str = "/etc/passwd";
 
+/// The user of this name, if there is one.
+pub fn named(name: &str) -> io::Result<Option<User>> {
+    Ok(find(&String::from_utf8_lossy(&fs::read(USERS)?), name))
+}
+
 /// The user of this name; `None` if that is who we are already.
 pub(crate) fn to_become(name: &str) -> Result<Option<User>, Refusal> {
-    let text = std::fs::read(PathBuf::from(USERS)).map_err(|source| Refusal::Users { source })?;
-    let user = find(&String::from_utf8_lossy(&text), name)
-        .ok_or_else(|| Refusal::NoUser { name: name.to_owned() })?;
+    let user = named(name).map_err(|source| Refusal::Users { source })?;
+    let user = user.ok_or_else(|| Refusal::NoUser { name: name.to_owned() })?;
     // Without root there is no way to become anybody: the server says whether it minds.
     let root = rustix::process::geteuid().is_root();
     Ok((root && user.uid != 0).then_some(user))

@@ -113,8 +113,8 @@ fn refused(service: &Service, told: String) -> Error {
     Error::Recipe { recipe: service.recipe.name.clone(), told }
 }
 
-/// When a service is drilled next on this host, and from which target; `None` where there is nothing
-/// to restore from, or another host drills it.
+/// When a service is drilled next on this host, and from which target; `None` where there is
+/// nothing to restore from, or another host drills it.
 pub fn rota(ground: &Ground, service: &Service, now: Timestamp) -> Option<(Due, String)> {
     let expected = service.expected().filter(|_| service.is_drilled_by(&ground.host))?;
     let name = &service.name;

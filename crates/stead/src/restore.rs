@@ -32,8 +32,10 @@ const UNWELL: u8 = 3;
 ///
 /// The data comes into a new place and is compared with what was saved; only then is the service
 /// stopped, old and new are swapped by renames, it is started again and asked its recipe's checks.
-/// What it costs is named first and asked. The old state stays beside until you let it go. A restore that was killed is
-/// ended by the next run, forwards or backwards. Needs root. Exits 3 if the service does not work.
+/// What it costs is named first and asked. The old state stays beside until you let it go. A
+/// restore that was killed is ended by the next run, forwards or backwards. A dump can hold code
+/// that PostgreSQL runs as its superuser: restore here what hosts have saved that you trust, and
+/// drill what others have, which is sealed. Needs root. Exits 3 if the service does not work.
 #[derive(Debug, Args)]
 #[command(
     name = "restore",

@@ -3,10 +3,11 @@
 //! Leaves out what is restored into it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use backup::postgres::cluster::{Cluster, User};
+use backup::user;
 
 use crate::drill::sealed::Sealed;
 use crate::error::Error;
@@ -31,18 +32,13 @@ const SETTINGS: [&str; 10] = [
 
 /// The system user that a PostgreSQL of Debian runs as.
 pub(crate) fn user() -> Result<User, Error> {
-    let path = Path::new("/etc/passwd");
-    let text = fs::read_to_string(path).map_err(|source| Error::File {
+    let name = "postgres";
+    let found = user::named(name).map_err(|source| Error::File {
         what: "read",
-        path: path.to_owned(),
+        path: PathBuf::from("/etc/passwd"),
         source,
     })?;
-    let found = text.lines().find_map(|line| {
-        let mut parts = line.split(':');
-        let user = (parts.next() == Some("postgres")).then(|| parts.nth(1)?.parse().ok())??;
-        Some(User { uid: user, gid: parts.next()?.parse().ok()? })
-    });
-    found.ok_or_else(|| Error::NoUser { user: "postgres".to_owned() })
+    found.ok_or_else(|| Error::NoUser { user: name.to_owned() })
 }
 
 /// The major version to use for a database of this version: the same, else the oldest that is

@@ -22,7 +22,7 @@ use crate::error::Error;
 /// What was fetched, one folder for each service; may be deleted at any time.
 const FOLDER: &str = "/var/cache/stead/drill";
 /// Installs what was fetched, in namespaces of its own.
-const SCRIPT: &str = include_str!("packages.sh");
+const SCRIPT: &str = concat!(include_str!("apart.sh"), include_str!("packages.sh"));
 /// Takes away what this host's apt does besides: its stamps would say that this host's own lists
 /// are fresh, and its hooks look after this host.
 const HOOKS: &str = "#clear APT::Update::Pre-Invoke;\n#clear APT::Update::Post-Invoke;\n\

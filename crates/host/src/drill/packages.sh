@@ -4,24 +4,7 @@
 set -eu
 cd "$1"
 mount --make-rprivate /
-mount -t proc -o nosuid,nodev,noexec proc proc
-# What is set there is set for the whole kernel.
-for name in sys sysrq-trigger irq bus; do
-	[ -e "proc/$name" ] || continue
-	mount --bind "proc/$name" "proc/$name"
-	mount -o remount,bind,ro,nosuid,nodev,noexec "proc/$name"
-done
-for name in kcore keys kmsg; do
-	[ ! -e "proc/$name" ] || mount --bind /dev/null "proc/$name"
-done
-mount -t tmpfs -o mode=755,nosuid,nodev stead-drill run
-mount -t tmpfs -o mode=1777,nosuid,nodev stead-drill tmp
-mount -t tmpfs -o mode=755,nosuid,noexec stead-drill dev
-for name in null zero full random urandom; do
-	: >"dev/$name"
-	mount --bind "/dev/$name" "dev/$name"
-done
-ln -s /proc/self/fd dev/fd
+apart
 mkdir run/stead-packages
 mount --bind "$2" run/stead-packages
 mount -o remount,bind,ro,nosuid,nodev run/stead-packages

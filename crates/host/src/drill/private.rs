@@ -14,7 +14,7 @@ use crate::drill::command;
 use crate::drill::machine::Plan;
 
 /// Makes file systems of its own, turns to the root, and becomes its systemd.
-const SCRIPT: &str = include_str!("private.sh");
+const SCRIPT: &str = concat!(include_str!("apart.sh"), include_str!("private.sh"));
 const SYSTEMD: &str = "/lib/systemd/systemd";
 const LIMIT: Duration = Duration::from_secs(30);
 /// One of each kind, and all end with the program that made them.

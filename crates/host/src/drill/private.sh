@@ -6,30 +6,15 @@ root=$1
 target=$2
 shift 2
 cd "$root"
-mount -t proc -o nosuid,nodev,noexec proc proc
-# What is set there is set for the whole kernel.
-for name in sys sysrq-trigger irq bus; do
-	[ -e "proc/$name" ] || continue
-	mount --bind "proc/$name" "proc/$name"
-	mount -o remount,bind,ro,nosuid,nodev,noexec "proc/$name"
-done
-for name in kcore keys kmsg; do
-	[ ! -e "proc/$name" ] || mount --bind /dev/null "proc/$name"
-done
+apart
 mount -t sysfs -o ro,nosuid,nodev,noexec sysfs sys
 mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 sys/fs/cgroup
-mount -t tmpfs -o mode=755,nosuid,nodev,size=20% stead-drill run
-mount -t tmpfs -o mode=1777,nosuid,nodev,size=20% stead-drill tmp
-mount -t tmpfs -o mode=755,nosuid,noexec,size=4m stead-drill dev
-for name in null zero full random urandom tty; do
-	: >"dev/$name"
-	mount --bind "/dev/$name" "dev/$name"
-done
+: >dev/tty
+mount --bind /dev/tty dev/tty
 mkdir dev/pts dev/shm
 mount -t devpts -o newinstance,nosuid,noexec,ptmxmode=0666,mode=620,gid=5 devpts dev/pts
 mount -t tmpfs -o mode=1777,nosuid,nodev,size=20% stead-drill dev/shm
 ln -s pts/ptmx dev/ptmx
-ln -s /proc/self/fd dev/fd
 ln -s /proc/self/fd/0 dev/stdin
 ln -s /proc/self/fd/1 dev/stdout
 ln -s /proc/self/fd/2 dev/stderr

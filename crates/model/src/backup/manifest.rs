@@ -57,7 +57,8 @@ pub struct DatabaseV1 {
     /// What each of them may do, and whether it has a password; of an older manifest nothing.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rights: BTreeMap<String, RoleV1>,
-    /// `schema.table → what it holds`, quoted as SQL needs it; parts of partitioned tables each by themselves.
+    /// `schema.table → what it holds`, quoted as SQL needs it; parts of partitioned tables each by
+    /// themselves.
     pub tables: BTreeMap<String, TableV1>,
     /// Read before the dump began: a sequence is part of no snapshot, and may be ahead in the dump.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

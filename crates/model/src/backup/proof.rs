@@ -185,14 +185,16 @@ impl Proof {
 fn told(standing: Standing) -> (Verdict, String) {
     match standing {
         Standing::Good(evidence) => (Verdict::Pass, evidence),
+        Standing::Failing(evidence) => (Verdict::Warn, evidence),
         Standing::Bad(evidence) => (Verdict::Fail, evidence),
         Standing::Unknown(reason) => (Verdict::Unknown, reason),
     }
 }
 
 fn place(ground: &Ground<'_>, target: &str, now: Timestamp) -> Saved {
-    let found = ground.found.and_then(|found| found.at(target)).map(|found| &found.found);
-    let (verdict, evidence) = told(saved(ground.service, target, found, now));
+    let trace = ground.found.and_then(|found| found.at(target));
+    let (verdict, evidence) = told(saved(ground.service, target, trace, now));
+    let found = trace.map(|trace| &trace.found);
     let last = match found {
         Some(Seen::Seen(Left::Whole(last)))
             if last.service == ground.service.service && last.target == target =>
@@ -204,7 +206,7 @@ fn place(ground: &Ground<'_>, target: &str, now: Timestamp) -> Saved {
     let name = &ground.service.service;
     let past = Past {
         last: last.map(|last| last.at),
-        failure: ground.found.and_then(|found| found.at(target)?.failure.as_ref()),
+        failure: trace.and_then(|trace| trace.failure.as_ref()),
         period_hours: ground.service.period_hours,
         seed: &seed(ground.host, name, target),
     };
@@ -292,6 +294,7 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
+    use crate::backup::attempt::FailureV1;
     use crate::backup::drill::{DrillV1, DrillsV1, Outcome};
     use crate::backup::evidence::EvidenceV1;
     use crate::facts::upkeep::TargetTrace;
@@ -387,6 +390,18 @@ mod tests {
         assert_eq!(none.verdict, Verdict::Fail);
         assert_eq!(none.missing[0].what, "the plan names no target for it");
         assert!(none.missing[1].what.contains("with the host goes the key"));
+    }
+
+    #[test]
+    fn a_backup_that_fails_now_is_not_good_because_an_older_one_was() {
+        let mut trace = trace();
+        let (service, target) = ("chat".to_owned(), "offsite".to_owned());
+        let reason = "no answer".to_owned();
+        trace.evidence[1].failure =
+            Some(FailureV1 { service, target, at: now(), count: 2, reason });
+        let card = proof(&expected(&["disk", "offsite"]), Some(&trace), able(&["al", "el", "im"]));
+        assert_eq!((card.verdict, card.missing.len()), (Verdict::Warn, 1));
+        assert!(card.missing[0].what.ends_with("failed: no answer (2 in a row)"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::backup::drill::{DrillV1, DrillsV1, Outcome};
 use crate::backup::evidence::{EvidenceV1, path};
-use crate::facts::upkeep::Left;
+use crate::facts::upkeep::{Left, TargetTrace};
 use crate::plan::host::Expected;
 use crate::seen::Seen;
 use crate::text::{milliseconds, moment, printable, span};
@@ -18,13 +18,37 @@ const AHEAD: i64 = 3600;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     Good(String),
+    /// Good still, and the newest attempt failed.
+    Failing(String),
     Bad(String),
     /// It cannot be told: never as good.
     Unknown(String),
 }
 
-/// Judges what the last backup of a service left behind at one target.
+/// Judges what the backups of a service left behind at one target.
 pub fn saved(
+    service: &Expected,
+    target: &str,
+    found: Option<&TargetTrace>,
+    now: Timestamp,
+) -> Standing {
+    let standing = read_back(service, target, found.map(|found| &found.found), now);
+    let Some(failure) = found.and_then(|found| found.failure.as_ref()) else { return standing };
+    let failed = format!(
+        "the last attempt, {}, failed: {} ({} in a row)",
+        moment(failure.at),
+        failure.reason,
+        failure.count
+    );
+    match standing {
+        Standing::Good(told) => Standing::Failing(format!("{told}, but {failed}")),
+        Standing::Bad(told) => Standing::Bad(format!("{told}; {failed}")),
+        other => other,
+    }
+}
+
+/// Judges the last one that was read back.
+fn read_back(
     service: &Expected,
     target: &str,
     found: Option<&Seen<Left<EvidenceV1>>>,

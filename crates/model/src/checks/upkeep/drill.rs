@@ -52,15 +52,14 @@ fn sick(service: &Expected, scene: &Scene<'_>, proved: &mut Vec<String>) -> Opti
     let on = service.drill.on.as_ref().filter(|on| on.as_str() != host);
     let on = on.map_or_else(String::new, |on| format!(" --on {on}"));
     let found = scene.facts.upkeep.service(name).map(|trace| &trace.drills);
+    let look = format!("`stead drill {name}{on}` says of each step what it saw");
     match drilled(service, host, found, scene.now) {
         Standing::Good(evidence) => {
             proved.push(format!("{name}: {evidence}"));
             None
         }
-        Standing::Bad(evidence) => Some(
-            Finding::fail(name, evidence)
-                .fix(format!("`stead drill {name}{on}` says of each step what it saw")),
-        ),
+        Standing::Failing(evidence) => Some(Finding::warn(name, evidence).fix(look)),
+        Standing::Bad(evidence) => Some(Finding::fail(name, evidence).fix(look)),
         Standing::Unknown(reason) => {
             let fix = format!("`stead drill {name}{on}` runs one now");
             Some(Finding::unknown(name, reason).fix(fix))

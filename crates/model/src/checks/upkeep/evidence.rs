@@ -5,7 +5,6 @@
 use crate::backup::standing::{Standing, saved};
 use crate::plan::host::Expected;
 use crate::scene::Scene;
-use crate::text::moment;
 use crate::verdict::Finding;
 
 /// What is wrong with a service's backups at each of its targets; what is right goes to `fresh`.
@@ -29,34 +28,15 @@ pub(super) fn judge(
     let judged = service.targets.iter().map(|target| {
         let found = scene.facts.upkeep.service(name).and_then(|trace| trace.at(target));
         let subject = format!("{name}@{target}");
-        let failure = found.and_then(|found| found.failure.as_ref()).map(|failure| {
-            format!(
-                "the last attempt, {}, failed: {} ({} in a row)",
-                moment(failure.at),
-                failure.reason,
-                failure.count
-            )
-        });
-        match saved(service, target, found.map(|found| &found.found), scene.now) {
-            Standing::Good(evidence) if failure.is_some() => {
-                let told = format!("{evidence}, but {}", failure.unwrap_or_default());
-                Some(Finding::warn(&subject, told).fix(format!(
-                    "`stead backup now {name} --target {target}` says what stands in the way"
-                )))
-            }
+        let look =
+            format!("`stead backup now {name} --target {target}` says what stands in the way");
+        match saved(service, target, found, scene.now) {
             Standing::Good(evidence) => {
                 fresh.push(format!("{subject}: {evidence}"));
                 None
             }
-            Standing::Bad(evidence) => {
-                let told = match failure {
-                    Some(failure) => format!("{evidence}; {failure}"),
-                    None => evidence,
-                };
-                Some(Finding::fail(&subject, told).fix(format!(
-                    "`stead backup now {name} --target {target}` says what stands in the way"
-                )))
-            }
+            Standing::Failing(told) => Some(Finding::warn(&subject, told).fix(look)),
+            Standing::Bad(told) => Some(Finding::fail(&subject, told).fix(look)),
             Standing::Unknown(reason) => Some(Finding::unknown(&subject, reason).fix(
                 "check the clock (`timedatectl`), and look as root, who may read the evidence",
             )),
