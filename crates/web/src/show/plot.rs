@@ -157,7 +157,7 @@ impl Drawing {
         let from = history.at - SignedDuration::from_secs(reach);
         let (start, seconds) = (from.as_second() as f64, reach as f64);
         let x = |w: &Window| (w.at.as_second() as f64 - start) / seconds * WIDTH;
-        let y = |value: f64| HEIGHT - (value - low) / (high - low) * HEIGHT;
+        let y = |value: f64| HEIGHT - share(value, low, high) * HEIGHT;
         let mut drawing = Self {
             from,
             low,
@@ -217,17 +217,30 @@ fn runs(windows: &[Window]) -> Vec<&[Window]> {
 }
 
 /// The plot's edges: from zero where the values are far from each other, else a little around.
+///
+/// They hold all values between, and none of them is infinite, however large the values are.
 fn edges(least: f64, most: f64) -> (f64, f64) {
-    let spread = most - least;
-    if least == most && least >= 0.0 {
+    let (low, high) = if least >= 0.0 && (least == most || least < 0.6 * most) {
         (0.0, if most == 0.0 { 1.0 } else { most * 1.08 })
-    } else if least >= 0.0 && least < 0.6 * most {
-        (0.0, most * 1.08)
-    } else if spread > 0.0 && spread.is_finite() {
-        (least - spread * 0.1, most + spread * 0.1)
     } else {
-        let around = (least.abs() * 0.1).clamp(1.0, f64::MAX / 4.0);
-        (least - around, least + around)
+        let around = if least == most {
+            (least.abs() * 0.1).max(1.0)
+        } else {
+            // The difference of two finite values may be infinite, that of their tenths never.
+            most * 0.1 - least * 0.1
+        };
+        (least - around, most + around)
+    };
+    (low.max(f64::MIN), high.min(f64::MAX))
+}
+
+/// Where a value lies between two edges, from 0 to 1.
+fn share(value: f64, low: f64, high: f64) -> f64 {
+    let whole = high - low;
+    if whole.is_finite() {
+        (value - low) / whole
+    } else {
+        (value / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0)
     }
 }
 
@@ -285,6 +298,19 @@ mod tests {
         assert!(page.contains("No readings in the last day."), "{page}");
     }
 
+    #[test]
+    fn values_whose_difference_is_too_large_for_a_number_stay_within_the_edges() {
+        for (least, most) in
+            [(-1.438_915_969_585_219e308, 7.011_392_822_432_462e307), (f64::MIN, f64::MAX)]
+        {
+            let (low, high) = edges(least, most);
+            assert!(low <= least && most <= high && low.is_finite() && high.is_finite());
+            let places = [share(low, low, high), share(0.0, low, high), share(high, low, high)];
+            assert!(places[0] == 0.0 && places[2] == 1.0, "{places:?}");
+            assert!((0.3..0.8).contains(&places[1]), "{places:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_value_breaks_a_plot(values in prop::collection::vec(
@@ -298,7 +324,7 @@ mod tests {
             if let Some(drawing) = Drawing::of(&within(&history), &history) {
                 for number in drawing.line.split(['M', 'L', ' ', 'h']).filter(|n| !n.is_empty()) {
                     let number: f64 = number.parse().expect("a number");
-                    prop_assert!((-1.0..=601.0).contains(&number) || !(drawing.high - drawing.low).is_finite());
+                    prop_assert!((-1.0..=601.0).contains(&number), "{number} in {}", drawing.line);
                 }
             }
         }
