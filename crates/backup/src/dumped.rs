@@ -16,7 +16,7 @@ pub const FILE: &str = "database.dump";
 /// The roles of a PostgreSQL database, as SQL; it holds their passwords, so it is root's alone.
 pub const GLOBALS: &str = "globals.sql";
 
-/// A dump that was proved whole.
+/// A dump; it counts once it was proved whole.
 #[derive(Debug)]
 pub struct Dumped {
     pub database: DatabaseV1,

@@ -26,6 +26,7 @@ use crate::postgres::connection::{Connection, text};
 use crate::postgres::passwords::{LOUD, Passwords, QUIET};
 use crate::postgres::tool::Tool;
 use crate::program::{Output, Program, Ways};
+use crate::proof::Proof;
 use crate::refusal::Refusal;
 use crate::{digest, user};
 
@@ -70,6 +71,18 @@ fn ports(folder: &Path) -> Result<Vec<u16>, Refusal> {
 ///
 /// A dump that is not whole is a refusal; the caller removes the folder.
 pub fn dump(cluster: &Cluster, database: &str, key: i64, into: &Path) -> Result<Dumped, Refusal> {
+    let (dumped, proof) = write(cluster, database, key, into)?;
+    proof.end()?;
+    Ok(dumped)
+}
+
+/// As [`dump`], but what was written is still being proved.
+pub fn write(
+    cluster: &Cluster,
+    database: &str,
+    key: i64,
+    into: &Path,
+) -> Result<(Dumped, Proof), Refusal> {
     let connection = Connection::open(cluster, database)?;
     tally::begin(&connection)?;
     let snapshot = text(&connection.row("share what it sees", "SELECT pg_export_snapshot()")?, 0);
@@ -80,7 +93,7 @@ pub fn dump(cluster: &Cluster, database: &str, key: i64, into: &Path) -> Result<
     });
     let passwords = passwords.ok();
     let mut counted = tally::described(&connection, key, passwords.as_ref())?;
-    write(&into.join(GLOBALS), roles::globals(&connection, passwords.as_ref())?.as_bytes())?;
+    keep(&into.join(GLOBALS), roles::globals(&connection, passwords.as_ref())?.as_bytes())?;
     drop(passwords);
     let server = tool::major(&counted.version).unwrap_or_default();
     let (pg_dump, pg_restore) =
@@ -112,16 +125,15 @@ pub fn dump(cluster: &Cluster, database: &str, key: i64, into: &Path) -> Result<
         Err(refusal) => return Err(dumping.end().err().unwrap_or(refusal)),
     }
     drop(connection);
-    archive::prove(&path, &pg_restore, cluster.user, &tables, &counted.tables)?;
-    let (sum, bytes) = digest::of(&path)?;
-    counted.dump_sum = sum;
-    counted.dump_bytes = bytes;
     let tools = BTreeMap::from([
         ("pg_dump".to_owned(), pg_dump.version),
-        ("pg_restore".to_owned(), pg_restore.version),
+        ("pg_restore".to_owned(), pg_restore.version.clone()),
         ("postgresql".to_owned(), counted.version.clone()),
     ]);
-    Ok(Dumped { database: counted, tools, note })
+    let (written, user, rows) = (path.clone(), cluster.user, counted.tables.clone());
+    let proof = Proof::begin(move || archive::prove(&written, &pg_restore, user, &tables, &rows))?;
+    (counted.dump_sum, counted.dump_bytes) = digest::of(&path)?;
+    Ok((Dumped { database: counted, tools, note }, proof))
 }
 
 /// Counts a database as it is now, with the key of the manifest that it is to be compared with.
@@ -233,7 +245,7 @@ fn reach(cluster: &Cluster, database: &str) -> [String; 4] {
     ]
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Refusal> {
+fn keep(path: &Path, bytes: &[u8]) -> Result<(), Refusal> {
     let file = File::options().write(true).create_new(true).mode(0o600).open(path);
     let written = file.and_then(|mut file| file.write_all(bytes));
     written.map_err(|source| local("write", path, source))

@@ -41,6 +41,8 @@ pub enum Refusal {
     Failed { program: String, status: String, words: String },
     #[error("the dump {} is not whole: {}", at(.path), p(.fault))]
     Dump { path: PathBuf, fault: String },
+    #[error("the dump could not be read to its end")]
+    Unproved,
     #[error("the dump {} is not the one that the manifest counted: {}", at(.path), p(.fault))]
     OtherDump { path: PathBuf, fault: String },
     #[error("SQLite does not {} {}: {}", p(.what), at(.path), p(.words))]

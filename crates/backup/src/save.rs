@@ -6,51 +6,30 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use model::backup::evidence::{self, EvidenceV1};
+use model::backup::evidence::EvidenceV1;
 use model::backup::manifest::{FILE, FilesV1, ManifestV1};
 use model::backup::scope::Scope;
 
 use crate::dumped::Dumped;
 use crate::error;
 use crate::files::{self, Counted};
-use crate::postgres::cluster::SOCKETS;
+use crate::places::Places;
 use crate::progress::Progress;
+use crate::proof::Proof;
 use crate::reach::Reach;
 use crate::refusal::Refusal;
 use crate::repository::{Repository, Take};
 use crate::rest::Rest;
 use crate::snapshot::{Depth, Saved};
-use crate::staging::{self, Staging};
+use crate::staging::Staging;
 use crate::{database, manifest, whole};
 
 /// How many of 100 packs are fetched and decrypted to prove that they can be.
 const SAMPLE: u8 = 1;
-
-/// Where things are on this machine.
-#[derive(Clone, Debug)]
-pub struct Places {
-    pub staging: PathBuf,
-    pub evidence: PathBuf,
-    /// PostgreSQL's sockets.
-    pub sockets: PathBuf,
-    /// The folder of `systemctl` and `systemd-run`.
-    pub systemd: PathBuf,
-}
-
-impl Default for Places {
-    fn default() -> Self {
-        Self {
-            staging: staging::FOLDER.into(),
-            evidence: evidence::FOLDER.into(),
-            sockets: SOCKETS.into(),
-            systemd: "/usr/bin".into(),
-        }
-    }
-}
 
 /// One of the places where a service is saved to.
 #[derive(Clone, Copy, Debug)]
@@ -108,7 +87,7 @@ pub fn back_up(
     let rest = rest(scope, places, progress)?;
     let resting = rest.is_some();
     progress.step("dumping the database");
-    let dumped = database::dump(scope, &places.sockets, key(), &staging)?;
+    let (dumped, proof) = database::dump(scope, places, key(), &staging)?.unzip();
     if let Some(note) = dumped.as_ref().and_then(|dumped| dumped.note.as_ref()) {
         progress.step(note);
     }
@@ -118,8 +97,11 @@ pub fn back_up(
     let mut manifest = describe(scope, version, dumped, counted, still);
     manifest.milliseconds = milliseconds(begun);
     let mut bytes = manifest::write(&manifest, staging.path())?;
-    let (rest_ref, at) = (rest.as_ref(), manifest.at);
-    let mut saved = save_all(scope, to, &staging, at, rest_ref, progress);
+    let at = manifest.at;
+    let during = During { progress, rest: rest.as_ref(), proof: proof.as_ref() };
+    let mut saved = save_all(scope, to, &staging, at, &during);
+    // Of a dump that is not whole no target has a snapshot by now.
+    proof.map_or(Ok(()), Proof::end)?;
     // Files may have changed since they were counted; then the manifest says so, and is saved anew.
     let mut retold = vec![false; saved.len()];
     if manifest.files.exact {
@@ -134,7 +116,8 @@ pub fn back_up(
         bytes = manifest::write(&manifest, staging.path())?;
         let again: Vec<Destination<'_>> =
             to.iter().zip(&retold).filter(|(_, retold)| **retold).map(|(to, _)| *to).collect();
-        let mut anew = save_all(scope, &again, &staging, at, rest_ref, progress).into_iter();
+        let during = During { progress, rest: rest.as_ref(), proof: None };
+        let mut anew = save_all(scope, &again, &staging, at, &during).into_iter();
         for (saved, _) in saved.iter_mut().zip(&retold).filter(|(_, retold)| **retold) {
             *saved = anew.next().unwrap_or(Err(Unsaved::Broken));
         }
@@ -213,16 +196,15 @@ fn save_all(
     to: &[Destination<'_>],
     staging: &Staging,
     at: Timestamp,
-    rest: Option<&Rest>,
-    progress: &dyn Progress,
+    during: &During<'_>,
 ) -> Vec<Result<(String, Saved), Unsaved>> {
     let one = |to: &Destination<'_>| {
         let repository = Repository::open(&to.reach)?;
         let take = Take { scope, staging: staging.path(), at };
-        progress.step(&format!("saving to {}", repository.place()));
-        let saved = repository.save(&take, &During { progress, rest });
+        during.step(&format!("saving to {}", repository.place()));
+        let saved = repository.save(&take, during);
         // Why it is void is the rest's to say.
-        if let (Err(error::Error::Void { .. }), Some(rest)) = (&saved, rest) {
+        if let (Err(error::Error::Void { .. }), Some(rest)) = (&saved, during.rest) {
             rest.kept()?;
         }
         Ok((repository.place(), saved?))
@@ -233,10 +215,12 @@ fn save_all(
     })
 }
 
-/// Progress in a rest: a snapshot of files that were written to meanwhile must not be written.
+/// Progress beside a rest and the dump's proof: no snapshot must be written of files that were
+/// written to meanwhile, nor of a dump that is not whole.
 struct During<'a> {
     progress: &'a dyn Progress,
     rest: Option<&'a Rest>,
+    proof: Option<&'a Proof>,
 }
 
 impl Progress for During<'_> {
@@ -250,6 +234,7 @@ impl Progress for During<'_> {
 
     fn void(&self) -> Option<String> {
         let cut = self.rest.and_then(|rest| rest.kept().err()).map(|refusal| refusal.to_string());
+        let cut = cut.or_else(|| self.proof.and_then(Proof::fault));
         cut.or_else(|| self.progress.void())
     }
 }

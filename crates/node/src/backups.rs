@@ -8,8 +8,9 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use backup::places::Places;
 use backup::progress::Progress;
-use backup::save::{self, Destination, Places};
+use backup::save::{self, Destination};
 use backup::whole;
 use host::restore::journal::{self, Phase};
 use jiff::Timestamp;

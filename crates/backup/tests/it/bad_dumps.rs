@@ -4,8 +4,7 @@
 //! Leaves out damage to a repository.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use backup::dumped::{Dumped, FILE};
 use backup::postgres;
@@ -14,30 +13,12 @@ use backup::refusal::Refusal;
 use model::backup::difference;
 use sha2::{Digest, Sha256};
 
-use crate::scratch::{OWNER, Scratch, bin, rootless};
+use crate::scratch::{OWNER, Scratch, rootless, stand_ins};
 
 const CHAT: &str = "SET ROLE nobody; CREATE TABLE events (id int PRIMARY KEY, body text); \
     INSERT INTO events SELECT g, 'line ' || g || E'\\n' || repeat('x', 40) FROM generate_series(1, 20000) g; \
     CREATE TABLE rooms (a int); INSERT INTO rooms VALUES (1); \
     CREATE FUNCTION tell() RETURNS text LANGUAGE sql AS $f$\nSELECT 'a\nb'::text\n$f$;";
-
-/// Programs that stand in for PostgreSQL's, made of one line of shell each; `$real` is the folder
-/// of the real ones.
-fn tools(folder: &Path, pg_dump: &str) -> PathBuf {
-    let real = bin();
-    let write = |name: &str, line: &str| {
-        let path = folder.join(name);
-        let real = real.display();
-        let version = format!("case \"$*\" in *--version*) exec {real}/{name} \"$@\";; esac");
-        fs::write(&path, format!("#!/bin/sh\n{version}\nreal={real}\n{line}\n"))
-            .expect("a test may do this");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a test may do this");
-    };
-    write("pg_dump", pg_dump);
-    write("pg_restore", "exec $real/pg_restore \"$@\"");
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("a test may do this");
-    folder.to_owned()
-}
 
 fn chat() -> Scratch {
     let scratch = Scratch::start();
@@ -72,7 +53,7 @@ fn a_bad_dump_is_refused_before_it_is_saved() {
     ];
     for (number, (line, said)) in cases.iter().enumerate() {
         let (folder, staging) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let cluster = scratch.with_tools(&tools(folder.path(), line));
+        let cluster = scratch.with_tools(&stand_ins(folder.path(), line));
         let refused = postgres::dump(&cluster, "chat", 5, staging.path());
         let refused = refused.expect_err(&format!("case {number}: {line}"));
         assert!(
@@ -83,7 +64,7 @@ fn a_bad_dump_is_refused_before_it_is_saved() {
     }
     // The stand-ins are not why.
     let (folder, staging) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let cluster = scratch.with_tools(&tools(folder.path(), "exec $real/pg_dump \"$@\""));
+    let cluster = scratch.with_tools(&stand_ins(folder.path(), "exec $real/pg_dump \"$@\""));
     postgres::dump(&cluster, "chat", 5, staging.path()).unwrap();
 }
 
@@ -99,7 +80,7 @@ fn rows_that_came_or_went_since_the_snapshot_do_not_matter() {
     let line = format!(
         "$real/psql -h {socket} -U nobody -qc \"DELETE FROM events WHERE id < 100; INSERT INTO rooms VALUES (2)\" chat >&2 || exit 1\nexec $real/pg_dump \"$@\""
     );
-    let cluster = scratch.with_tools(&tools(folder.path(), &line));
+    let cluster = scratch.with_tools(&stand_ins(folder.path(), &line));
     let dumped = postgres::dump(&cluster, "chat", 5, staging.path()).unwrap();
     assert_eq!(dumped.database.tables["public.events"].rows, 20_000);
     assert_eq!(dumped.database.tables["public.rooms"].rows, 1);
@@ -122,7 +103,7 @@ fn a_server_that_is_gone_midway_is_said_in_words() {
     let cluster = Cluster {
         role: "postgres".into(),
         user: scratch.reach("postgres").user,
-        ..scratch.with_tools(&tools(folder.path(), &line))
+        ..scratch.with_tools(&stand_ins(folder.path(), &line))
     };
     let refused = postgres::dump(&cluster, "chat", 5, staging.path()).unwrap_err();
     let said = refused.to_string();

@@ -6,12 +6,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use backup::places::Places;
 use backup::postgres;
 use backup::progress::Silent;
 use backup::reach::Reach;
 use backup::refusal::Refusal;
 use backup::repository::Repository;
-use backup::save::{Destination, Outcome, Places, Unsaved, back_up};
+use backup::save::{Destination, Outcome, Unsaved, back_up};
 use backup::{files, manifest, sqlite};
 use model::backup::difference;
 use model::backup::evidence::EvidenceV1;
@@ -19,7 +20,7 @@ use model::backup::target::Target;
 use model::recipe::care::{Database, Engine};
 
 use crate::place::Place;
-use crate::scratch::{OWNER, Scratch, rootless};
+use crate::scratch::{OWNER, Scratch, rootless, stand_ins};
 
 fn places(place: &Place, sockets: &Path) -> Places {
     let below = |name: &str| place.folder.path().join(name);
@@ -27,6 +28,7 @@ fn places(place: &Place, sockets: &Path) -> Places {
         staging: below("staging-of-all"),
         evidence: below("evidence"),
         sockets: sockets.to_owned(),
+        postgres: None,
         systemd: below("systemd"),
     }
 }
@@ -181,6 +183,39 @@ fn without_a_whole_dump_no_repository_sees_anything() {
     place.scope.paths.push("/nonexistent/chat".to_owned());
     let to = [Destination { name: "disk", reach: place.reach() }];
     assert!(matches!(run(&place, &to, &places), Err(Refusal::Absent { .. })));
+}
+
+#[test]
+fn a_dump_that_is_found_bad_while_it_is_saved_is_in_no_snapshot() {
+    if rootless("a_dump_that_is_found_bad_while_it_is_saved_is_in_no_snapshot") {
+        return;
+    }
+    let scratch = Scratch::start();
+    scratch.sql("postgres", "CREATE DATABASE chat OWNER nobody");
+    scratch.sql(
+        "chat",
+        "GRANT CREATE ON SCHEMA public TO nobody; SET ROLE nobody; \
+        CREATE TABLE events (id int); INSERT INTO events SELECT generate_series(1, 1000)",
+    );
+    let mut place = Place::new();
+    place.scope.database = database(Engine::Postgresql, "chat");
+    fs::write(place.data().join("c"), "c").unwrap();
+    let repository = place.found();
+    let tools = tempfile::tempdir().unwrap();
+    let lacking = "exec $real/pg_dump --exclude-table-data=public.events \"$@\"";
+    let mut places = places(&place, scratch.folder.path());
+    places.postgres = Some(stand_ins(tools.path(), lacking));
+    let to = [Destination { name: "disk", reach: place.reach() }];
+    let refused = run(&place, &to, &places).unwrap_err();
+    assert!(matches!(refused, Refusal::Dump { .. }), "{refused}");
+    assert!(refused.to_string().contains("lacks the table public.events"), "{refused}");
+    assert_eq!(repository.snapshots().unwrap().len(), 0);
+    assert!(cleared(&places) && !places.evidence.exists());
+    places.postgres = None;
+    let outcomes = run(&place, &to, &places).unwrap();
+    assert_eq!(outcomes[0].result.as_ref().unwrap().rows, 1000);
+    assert_eq!(repository.snapshots().unwrap().len(), 1);
+    assert!(place.restic(&["check", "--read-data"]).status.success());
 }
 
 #[test]

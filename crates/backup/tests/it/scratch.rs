@@ -32,6 +32,24 @@ pub fn bin() -> PathBuf {
     all.pop().expect("the package postgresql is installed").1
 }
 
+/// Programs that stand in for PostgreSQL's, made of one line of shell each; `$real` is the folder
+/// of the real ones.
+pub fn stand_ins(folder: &Path, pg_dump: &str) -> PathBuf {
+    let real = bin();
+    let write = |name: &str, line: &str| {
+        let path = folder.join(name);
+        let real = real.display();
+        let version = format!("case \"$*\" in *--version*) exec {real}/{name} \"$@\";; esac");
+        fs::write(&path, format!("#!/bin/sh\n{version}\nreal={real}\n{line}\n"))
+            .expect("a test may do this");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a test may do this");
+    };
+    write("pg_dump", pg_dump);
+    write("pg_restore", "exec $real/pg_restore \"$@\"");
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("a test may do this");
+    folder.to_owned()
+}
+
 pub fn user(name: &str) -> User {
     let text = fs::read_to_string("/etc/passwd").expect("a test may do this");
     let line = text.lines().find(|line| line.starts_with(&format!("{name}:"))).expect(name);

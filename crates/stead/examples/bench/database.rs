@@ -9,12 +9,13 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, ensure};
+use backup::places::Places;
 use backup::postgres;
 use backup::postgres::cluster::{Cluster, User};
 use backup::progress::Silent;
 use backup::reach::Reach;
 use backup::repository::Repository;
-use backup::save::{Destination, Places, back_up};
+use backup::save::{Destination, back_up};
 use model::backup::difference;
 use model::backup::manifest::{self, ManifestV1};
 use model::recipe::care::{Database, Engine};
