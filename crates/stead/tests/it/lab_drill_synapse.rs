@@ -105,9 +105,8 @@ fn lab_synapse_is_proved_by_its_drill_and_each_bad_backup_fails() -> Result<()> 
     unheard(&machine)?;
     // The capture is not deaf: the same call of the live service is heard.
     must(&machine, "sh -eu /root/capture.sh begin && systemctl start synapse")?;
-    must(&machine, "sh -eu /root/capture.sh call")?;
-    let told = must(&machine, "sh -eu /root/capture.sh end")?;
-    ensure!(!told.contains("left the host: 0\n"), "the capture is deaf: {told}");
+    must(&machine, "sh -eu /root/capture.sh call-until-heard")?;
+    must(&machine, "sh -eu /root/capture.sh end")?;
     must(&machine, "systemctl stop synapse; sh -eu /root/capture.sh call-no-more")?;
 
     must(&machine, "sh -eu /root/plant.sh ready")?;
