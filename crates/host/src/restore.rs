@@ -4,7 +4,7 @@
 
 pub mod beside;
 mod database;
-mod hold;
+pub(crate) mod hold;
 pub mod journal;
 pub mod order;
 mod swap;
@@ -19,6 +19,7 @@ use backup::repository::Repository;
 use jiff::Timestamp;
 use model::backup::drill::{Step, StepV1};
 use model::backup::price::Price;
+use model::backup::restore::FOLDER;
 use model::recipe::question::Question;
 
 use crate::drill::command;
@@ -335,12 +336,12 @@ fn systemctl(verb: &str, units: &[&String]) -> Result<(), Error> {
 }
 
 fn tree(service: &str) -> PathBuf {
-    Path::new(journal::FOLDER).join(format!("{service}.tree"))
+    Path::new(FOLDER).join(format!("{service}.tree"))
 }
 
 /// How many bytes are free where restores are made.
 fn room() -> Result<u64, Error> {
-    let folder = Path::new(journal::FOLDER);
+    let folder = Path::new(FOLDER);
     make_folder(folder)?;
     let found = rustix::fs::statvfs(folder).map_err(|source| Error::File {
         what: "look at",

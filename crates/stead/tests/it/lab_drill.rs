@@ -154,9 +154,19 @@ fn lab_a_restore_is_swapped_in_undone_and_rebuilt_from_nothing() -> Result<()> {
     machine.must(
         "cd /root/our-stead; (stead restore notes --yes >/root/said 2>&1 & echo $! >/root/pid); \
          until grep -q '\"phase\": \"swapping\"' /var/lib/stead/backup/restore/notes.json; \
-         do sleep 0.05; done; kill -9 $(cat /root/pid); rm /root/hold; mv /etc/notes \
+         do sleep 0.05; done; stead proof notes --json >/root/runs; \
+         kill -9 $(cat /root/pid); rm /root/hold; mv /etc/notes \
          $(grep -o '/etc/notes.before-[^\"]*' /var/lib/stead/backup/restore/notes.json)",
     )?;
+    // Whoever asks meanwhile is told, with the way out; what still ran was not cut short.
+    machine
+        .must("grep -q 'runs: swapping the old state' /root/runs && ! grep -q cut /root/runs")?;
+    let proof = machine.sh("cd /root/our-stead && stead proof notes --json")?;
+    ensure!(proof.status.code() == Some(3), "{proof:?}");
+    ensure!(proof.stdout.contains("was cut short while swapping the old state"), "{proof:?}");
+    ensure!(proof.stdout.contains("`stead restore notes` goes on where it was"), "{proof:?}");
+    let check = machine.sh("cd /root/our-stead && stead check restore-ended --json")?;
+    ensure!(check.status.code() == Some(3) && check.stdout.contains("was cut short"), "{check:?}");
     let said = stead("restore notes --yes")?;
     ensure!(said.contains("was cut short while it swapped; it is finished now"), "{said}");
     ensure!(said.contains("No other snapshot was restored"), "{said}");
