@@ -14,6 +14,7 @@ pub mod files;
 pub mod key_file;
 pub mod keys;
 pub mod lease;
+pub mod lock;
 pub mod manifest;
 pub mod paper;
 pub mod password;

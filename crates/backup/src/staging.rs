@@ -3,14 +3,13 @@
 //! One backup of a service at a time; what a killed one left is cleared by the next. Leaves out
 //! what lies in it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
-use rustix::fs::{FlockOperation, flock, statvfs};
+use rustix::fs::statvfs;
 
+use crate::lock;
 use crate::refusal::Refusal;
 
 /// Where the services' folders are.
@@ -19,17 +18,9 @@ pub const FOLDER: &str = "/var/lib/stead/backup/staging";
 /// What must stay free beside the dump, in bytes: the service writes to the same disk.
 const SPARE: u64 = 64 << 20;
 
-/// How often, and how long apart, a lock that is held is tried: whoever only looks holds it, too,
-/// for a moment.
-const TRIES: u32 = 20;
-const APART: Duration = Duration::from_millis(50);
-
 /// Whether a backup of this service runs on this host.
 pub fn is_held(service: &str) -> bool {
-    let lock = File::open(Path::new(FOLDER).join(format!(".{service}.lock")));
-    lock.is_ok_and(|lock| {
-        flock(&lock, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK)
-    })
+    lock::is_held(&Path::new(FOLDER).join(format!(".{service}.lock"))).unwrap_or(false)
 }
 
 /// A service's folder, held; dropped, it is removed.
@@ -62,28 +53,9 @@ impl Staging {
         };
         private(true).create(folder).map_err(local("make", folder))?;
         let lock_path = folder.join(format!(".{service}.lock"));
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&lock_path)
-            .map_err(local("open", &lock_path))?;
-        let mut locked = flock(&lock, FlockOperation::NonBlockingLockExclusive);
-        for _ in 0..TRIES {
-            if locked != Err(rustix::io::Errno::WOULDBLOCK) {
-                break;
-            }
-            thread::sleep(APART);
-            locked = flock(&lock, FlockOperation::NonBlockingLockExclusive);
-        }
-        match locked {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(Refusal::Busy { service: service.to_owned() });
-            }
-            Err(error) => return Err(local("lock", &lock_path)(error.into())),
-        }
+        let Some(lock) = lock::take(&lock_path).map_err(local("lock", &lock_path))? else {
+            return Err(Refusal::Busy { service: service.to_owned() });
+        };
         match fs::remove_dir_all(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(local("clear", &path)(error));
@@ -132,20 +104,6 @@ mod tests {
         drop(staging);
         assert!(!path.exists());
         Staging::take(folder.path(), "chat").unwrap();
-    }
-
-    #[test]
-    fn who_only_looks_stops_no_backup() {
-        let folder = tempfile::tempdir().unwrap();
-        drop(Staging::take(folder.path(), "chat").unwrap());
-        let lock = File::open(folder.path().join(".chat.lock")).unwrap();
-        flock(&lock, FlockOperation::NonBlockingLockShared).unwrap();
-        thread::scope(|scope| {
-            let taking = scope.spawn(|| Staging::take(folder.path(), "chat").map(drop));
-            thread::sleep(APART);
-            drop(lock);
-            taking.join().unwrap().unwrap();
-        });
     }
 
     #[test]

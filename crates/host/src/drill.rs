@@ -165,7 +165,9 @@ fn inside(
     course.step(Step::Service, || ready.judged(works::start(&machine, &order.scope.units)));
     if !order.questions.is_empty() {
         course.step(Step::Checks, || {
-            ready.judged(works::ask(&machine, order.questions, || told.is_cancelled()))
+            ready.judged(works::ask(&machine, order.questions, &order.scope.units, || {
+                told.is_cancelled()
+            }))
         });
     }
     if !order.assertions.is_empty() {

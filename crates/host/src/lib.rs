@@ -14,6 +14,7 @@ mod machine;
 mod memory;
 mod network;
 pub mod observer;
+mod outlook;
 mod packages;
 mod patience;
 mod postgres;

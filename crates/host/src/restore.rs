@@ -4,7 +4,7 @@
 
 pub mod beside;
 mod database;
-mod hold;
+pub(crate) mod hold;
 pub mod journal;
 pub mod order;
 mod swap;
@@ -19,6 +19,7 @@ use backup::repository::Repository;
 use jiff::Timestamp;
 use model::backup::drill::{Step, StepV1};
 use model::backup::price::Price;
+use model::backup::restore::FOLDER;
 use model::recipe::question::Question;
 
 use crate::drill::command;
@@ -26,6 +27,7 @@ use crate::drill::course::{Course, Told, Trouble};
 use crate::drill::data;
 use crate::drill::layers::below;
 use crate::error::Error;
+use crate::outlook::Units;
 pub use crate::restore::hold::Hold;
 use crate::restore::journal::{JournalV1, Phase, Renamed, Swap};
 pub use crate::restore::order::{Chosen, Order};
@@ -108,11 +110,15 @@ pub fn in_place(
     Ok(journal)
 }
 
-/// Asks the started service whether it works; each question until it had its time.
-pub fn works(questions: &[Question], told: &dyn Told) -> StepV1 {
+/// Asks the service with these started units whether it works; each question until it had its
+/// time, or no unit is left that could answer it.
+pub fn works(questions: &[Question], units: &[String], told: &dyn Told) -> StepV1 {
     let mut course = Course::new(told);
+    let command = |program: &str| Command::new(program);
+    let units = Units::new(units, &command);
     course.always(Step::Checks, || {
-        let asked = patience::until_well(questions, probe::ask_here, || told.is_cancelled());
+        let asked =
+            patience::until_well(questions, probe::ask_here, &units, || told.is_cancelled());
         asked.map(|names| ((), names))
     });
     course.steps.remove(0)
@@ -335,12 +341,12 @@ fn systemctl(verb: &str, units: &[&String]) -> Result<(), Error> {
 }
 
 fn tree(service: &str) -> PathBuf {
-    Path::new(journal::FOLDER).join(format!("{service}.tree"))
+    Path::new(FOLDER).join(format!("{service}.tree"))
 }
 
 /// How many bytes are free where restores are made.
 fn room() -> Result<u64, Error> {
-    let folder = Path::new(journal::FOLDER);
+    let folder = Path::new(FOLDER);
     make_folder(folder)?;
     let found = rustix::fs::statvfs(folder).map_err(|source| Error::File {
         what: "look at",

@@ -1,4 +1,5 @@
-//! Observes the files that tell of upkeep: maintenance flags, evidence of backups, drills.
+//! Observes the files that tell of upkeep: maintenance flags, and what backups, drills and restores
+//! leave behind.
 
 use std::fs;
 use std::io::{ErrorKind, Read};
@@ -7,13 +8,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use model::backup::restore::{self, BegunV1, Phase};
 use model::backup::{attempt, drill, evidence};
 use model::facts::files::shown;
-use model::facts::upkeep::{Found, Left, ServiceTrace, TargetTrace, Trace, Upkeep};
+use model::facts::upkeep::{Found, Left, RestoreTrace, ServiceTrace, TargetTrace, Trace, Upkeep};
 use model::plan::host::{Expected, HostPlan};
 use model::seen::Seen;
 use model::text::printable;
 use serde::de::DeserializeOwned;
+
+use crate::restore::hold;
 
 /// A declared path may lie on a network mount whose server is gone.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -56,7 +60,34 @@ fn service(expected: &Expected) -> ServiceTrace {
         service: service.clone(),
         evidence: expected.targets.iter().map(found).collect(),
         drills: left(Path::new(&drill::path(service))),
+        restore: trace_of(
+            || left(Path::new(&restore::path(service))),
+            || hold::is_held(service).ok(),
+        ),
     }
+}
+
+/// What a restore left behind, and whether it runs. One that ends or goes on while it is looked at
+/// was not cut short: its journal is another one then.
+fn trace_of(
+    read: impl Fn() -> Seen<Left<BegunV1>>,
+    is_held: impl Fn() -> Option<bool>,
+) -> RestoreTrace {
+    let is_open = |found: &Seen<Left<BegunV1>>| match found {
+        Seen::Seen(Left::Whole(begun)) => begun.phase != Phase::Kept,
+        _ => false,
+    };
+    let first = read();
+    if !is_open(&first) {
+        return RestoreTrace { found: first, runs: None };
+    }
+    let held = is_held();
+    let found = read();
+    let runs = match found == first {
+        true => held,
+        false => is_open(&found).then_some(true),
+    };
+    RestoreTrace { found, runs }
 }
 
 fn unanswered(expected: &Expected) -> ServiceTrace {
@@ -70,6 +101,7 @@ fn unanswered(expected: &Expected) -> ServiceTrace {
         service: expected.service.clone(),
         evidence: expected.targets.iter().map(none).collect(),
         drills: Seen::unseen(reason()),
+        restore: RestoreTrace { found: Seen::unseen(reason()), runs: None },
     }
 }
 
@@ -146,6 +178,7 @@ fn found(path: &Path) -> Seen<Option<Found>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::restore::journal::JournalV1;
 
     #[test]
     fn garbage_is_told_from_nothing_and_from_what_cannot_be_read() {
@@ -161,6 +194,41 @@ mod tests {
         fs::create_dir(&file).expect("made");
         assert!(matches!(read(), Seen::Seen(Left::Garbage(_))));
         assert!(matches!(left::<()>(&folder.path().join("a/\0")), Seen::Unseen(_)));
+    }
+
+    #[test]
+    fn only_what_nobody_is_at_was_cut_short() {
+        let begun = |phase| {
+            let at = Timestamp::UNIX_EPOCH;
+            Seen::Seen(Left::Whole(Box::new(BegunV1 { service: "chat".to_owned(), at, phase })))
+        };
+        let told = |journals: [Seen<Left<BegunV1>>; 2], held| {
+            let journals = std::cell::RefCell::new(journals.into_iter());
+            trace_of(|| journals.borrow_mut().next().expect("read twice at most"), || held).runs
+        };
+        let still = |phase| [begun(phase), begun(phase)];
+        assert_eq!(told(still(Phase::Swapping), Some(false)), Some(false));
+        assert_eq!(told(still(Phase::Swapping), Some(true)), Some(true));
+        assert_eq!(told(still(Phase::Swapping), None), None);
+        assert_eq!(told([begun(Phase::Making), begun(Phase::Swapping)], Some(false)), Some(true));
+        // Over while it was looked at: neither cut short nor running.
+        assert_eq!(told([begun(Phase::Starting), begun(Phase::Kept)], Some(false)), None);
+        assert_eq!(told([begun(Phase::Forgetting), Seen::Seen(Left::Nothing)], Some(false)), None);
+        assert_eq!(told(still(Phase::Kept), Some(false)), None);
+    }
+
+    #[test]
+    fn a_journal_tells_how_far_its_restore_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("chat.json");
+        let text = r#"{"service":"chat","target":"disk","snapshot":"ab",
+            "snapshot_at":"1970-01-01T00:00:00Z","at":"1970-01-01T00:00:00Z",
+            "phase":"reverting","swaps":[],"database":null,"units":["chat.service"]}"#;
+        let journal: JournalV1 = serde_json::from_str(text).expect("a journal");
+        fs::write(&file, serde_json::to_vec_pretty(&journal).expect("text")).expect("written");
+        let found = left::<BegunV1>(&file);
+        let Seen::Seen(Left::Whole(begun)) = found else { panic!("{found:?}") };
+        assert_eq!((&*begun.service, begun.phase), ("chat", Phase::Reverting));
     }
 
     #[test]

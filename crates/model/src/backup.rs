@@ -10,6 +10,7 @@ pub mod evidence;
 pub mod manifest;
 pub mod price;
 pub mod proof;
+pub mod restore;
 pub mod retention;
 pub mod rota;
 pub mod scope;

@@ -91,6 +91,10 @@ pub fn text(card: &Proof, now: Timestamp) -> String {
         card.readers.able.join(", ")
     };
     text.push_str(&format!("        can act  {able}\n"));
+    if let Some(restore) = &card.restore {
+        let told = output::wrap(restore, 17, output::width());
+        text.push_str(&format!("        restore  {}", told.trim_start()));
+    }
     for missing in &card.missing {
         let width = output::width();
         let what = output::wrap(&missing.what, 17, width);

@@ -170,7 +170,7 @@ fn act(address: &Address, arguments: &Restore) -> anyhow::Result<u8> {
     }
     let shown = Shown(BytesBar::new());
     let journal = restore::in_place(&hold, &order, &chosen, &shown)?;
-    let works = (!questions.is_empty()).then(|| restore::works(&questions, &shown));
+    let works = (!questions.is_empty()).then(|| restore::works(&questions, &journal.units, &shown));
     drop(shown);
     let bad = works.as_ref().filter(|works| works.ended != Ended::Done);
     let said = match bad {

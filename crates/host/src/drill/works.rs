@@ -10,6 +10,7 @@ use model::text::{counted, printable};
 use crate::drill::command::Left;
 use crate::drill::course::Trouble;
 use crate::drill::sealed::Sealed;
+use crate::outlook::{Units, started};
 use crate::{patience, probe};
 
 /// The longest that a command of a recipe may take.
@@ -48,16 +49,6 @@ pub(crate) fn start(machine: &Sealed, units: &[String]) -> Result<((), String), 
     Ok(((), started.join(" ")))
 }
 
-/// Timers, and what a timer starts, have no part in a drill.
-fn started(units: &[String]) -> Vec<&str> {
-    let timed = |unit: &str| {
-        let stem = unit.strip_suffix(".service");
-        stem.is_some_and(|stem| units.iter().any(|other| *other == format!("{stem}.timer")))
-    };
-    let all = units.iter().map(String::as_str);
-    all.filter(|unit| !unit.ends_with(".timer") && !timed(unit)).collect()
-}
-
 /// The last that a unit has said.
 fn why(machine: &Sealed, unit: &str, left: &Left) -> String {
     let words = ["journalctl", "--no-pager", "-q", "-o", "cat", "-n", "4", "-u", unit];
@@ -73,10 +64,13 @@ fn why(machine: &Sealed, unit: &str, left: &Left) -> String {
 pub(crate) fn ask(
     machine: &Sealed,
     questions: &[Question],
+    units: &[String],
     is_cancelled: impl Fn() -> bool,
 ) -> Result<((), String), Trouble> {
     let asked = |question: &Question| probe::ask_inside(question, machine.leader());
-    patience::until_well(questions, asked, is_cancelled).map(|names| ((), names))
+    let command = |program: &str| machine.command(&[program]);
+    let units = Units::new(units, &command);
+    patience::until_well(questions, asked, &units, is_cancelled).map(|names| ((), names))
 }
 
 /// Runs the recipe's assertions; each has to exit with 0. What their last lines said is told.
@@ -97,15 +91,4 @@ pub(crate) fn assert(machine: &Sealed, commands: &[String]) -> Result<((), Strin
         told.push_str(&format!(": {}", said.join("; ")));
     }
     Ok(((), told))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_timer_starts_is_not_started_by_a_drill() {
-        let units = ["chat.service", "purge.service", "purge.timer"].map(str::to_owned);
-        assert_eq!(started(&units), ["chat.service"]);
-    }
 }

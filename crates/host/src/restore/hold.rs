@@ -3,16 +3,18 @@
 //! Locks of the kernel's, which a killed process lets go of: what it left is told from what runs.
 //! Leaves out what is left then, which is the journal's.
 
-use std::fs::{self, File, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 
+use backup::lock;
 use backup::refusal::Refusal;
 use backup::staging::{self, Staging};
+use model::backup::restore::FOLDER;
 use model::text::with_causes;
 
 use crate::error::Error;
-use crate::restore::journal::FOLDER;
 
 /// The right to change the state of one service; whoever has it, no other restore of it runs.
 #[derive(Debug)]
@@ -38,15 +40,11 @@ impl Hold {
         }
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(|source| Error::File { what: "make", path: folder.to_owned(), source })?;
-        // Never removed: who removes a lock's file lets two hold two files of one name.
-        let path = folder.join(format!(".{service}.lock"));
-        let lock = File::options().create(true).append(true).mode(0o600).open(&path);
-        let lock =
-            lock.map_err(|source| Error::File { what: "open", path: path.clone(), source })?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { service: service.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(Error::Restoring { service: service.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(Error::File { what: "lock", path, source }),
+        let path = lock_path(folder, service);
+        match lock::take(&path) {
+            Ok(Some(lock)) => Ok(Self { service: service.to_owned(), _lock: lock }),
+            Ok(None) => Err(Error::Restoring { service: service.to_owned() }),
+            Err(source) => Err(Error::File { what: "lock", path, source }),
         }
     }
 
@@ -62,6 +60,15 @@ impl Hold {
     pub(crate) fn still(&self) -> Result<Staging, Error> {
         still_in(Path::new(staging::FOLDER), &self.service)
     }
+}
+
+/// Whether a restore of this service runs. Keeps nobody from taking the hold meanwhile.
+pub(crate) fn is_held(service: &str) -> io::Result<bool> {
+    lock::is_held(&lock_path(Path::new(FOLDER), service))
+}
+
+fn lock_path(folder: &Path, service: &str) -> PathBuf {
+    folder.join(format!(".{service}.lock"))
 }
 
 fn still_in(folder: &Path, service: &str) -> Result<Staging, Error> {

@@ -4,34 +4,15 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use backup::whole;
 use jiff::Timestamp;
+pub use model::backup::restore::Phase;
+use model::backup::restore::path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-
-/// Where the journals lie, one for each service.
-pub(crate) const FOLDER: &str = "/var/lib/stead/backup/restore";
-
-/// How far a restore is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Phase {
-    /// The new state is made beside the old one; the service runs. A crash throws it away.
-    Making,
-    /// The new state is proved, and takes the old one's place. A crash is resumed.
-    Swapping,
-    /// The old state takes its place again. A crash is resumed.
-    Reverting,
-    /// The new state is in its place; the service is started. A crash is resumed.
-    Starting,
-    /// The service runs with the new state, and the old one is kept.
-    Kept,
-    /// The old state is thrown away. A crash is resumed.
-    Forgetting,
-}
 
 /// One path that is swapped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +64,7 @@ impl JournalV1 {
     /// Writes it, in this phase; it is on the disk when this returns.
     pub(crate) fn enter(&mut self, phase: Phase) -> Result<(), Error> {
         self.phase = phase;
-        let path = path(&self.service);
+        let path = PathBuf::from(path(&self.service));
         let failed = |reason: String| Error::Journal { path: path.clone(), reason };
         let text = serde_json::to_vec_pretty(self).map_err(|error| failed(error.to_string()))?;
         whole::replace(&path, &text, 0o600).map_err(|error| failed(error.to_string()))
@@ -91,14 +72,14 @@ impl JournalV1 {
 
     /// Removes it.
     pub(crate) fn end(&self) -> Result<(), Error> {
-        let path = path(&self.service);
+        let path = PathBuf::from(path(&self.service));
         fs::remove_file(&path).map_err(|source| Error::File { what: "remove", path, source })
     }
 }
 
 /// The journal of the last restore of a service that is not over or whose old state is kept.
 pub fn of(service: &str) -> Result<Option<JournalV1>, Error> {
-    let path = path(service);
+    let path = PathBuf::from(path(service));
     match fs::read(&path) {
         Ok(text) => serde_json::from_slice(&text)
             .map(Some)
@@ -106,8 +87,4 @@ pub fn of(service: &str) -> Result<Option<JournalV1>, Error> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(Error::File { what: "read", path, source }),
     }
-}
-
-fn path(service: &str) -> PathBuf {
-    Path::new(FOLDER).join(format!("{service}.json"))
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backup::due::{Past, due, seed};
 use crate::backup::rota::{self, Rota};
-use crate::backup::standing::{Standing, drilled, saved};
+use crate::backup::standing::{Standing, drilled, ends_restore, restored, saved};
 use crate::facts::upkeep::{Left, ServiceTrace};
 use crate::plan::host::Expected;
 use crate::seen::Seen;
@@ -31,6 +31,9 @@ pub struct Proof {
     pub backups: Vec<Saved>,
     pub drill: Drilled,
     pub readers: Readers,
+    /// What is to be known of its last restore, good as it is: that it runs, or what is kept.
+    #[serde(default)]
+    pub restore: Option<String>,
     /// What is to be done, the worst first; empty if all is proved.
     pub missing: Vec<Missing>,
 }
@@ -147,6 +150,15 @@ impl Proof {
             &readers.evidence,
             format!("`stead member key` for each, then `stead backup keys {seal} {service}`"),
         );
+        let trace = ground.found.map(|found| &found.restore);
+        let restore = match restored(service, trace).map(told) {
+            Some((Verdict::Pass, evidence)) => Some(evidence),
+            Some((verdict, evidence)) => {
+                lacks(verdict, &evidence, ends_restore(service, trace));
+                None
+            }
+            None => None,
+        };
         missing.sort_by_key(|one| std::cmp::Reverse(one.verdict));
         // Good is only what nothing is missing of.
         let verdict = missing.first().map_or(Verdict::Pass, |worst| worst.verdict);
@@ -158,6 +170,7 @@ impl Proof {
             backups,
             drill,
             readers,
+            restore,
             missing,
         }
     }
@@ -297,7 +310,8 @@ mod tests {
     use crate::backup::attempt::FailureV1;
     use crate::backup::drill::{DrillV1, DrillsV1, Outcome};
     use crate::backup::evidence::EvidenceV1;
-    use crate::facts::upkeep::TargetTrace;
+    use crate::backup::restore::{BegunV1, Phase};
+    use crate::facts::upkeep::{RestoreTrace, TargetTrace};
     use crate::plan::drill::DrillPlan;
 
     fn now() -> Timestamp {
@@ -348,6 +362,7 @@ mod tests {
             service: "chat".to_owned(),
             evidence: vec![evidence("disk"), evidence("offsite")],
             drills: Seen::Seen(Left::Whole(Box::new(drills))),
+            restore: RestoreTrace { found: Seen::Seen(Left::Nothing), runs: None },
         }
     }
 
@@ -404,6 +419,70 @@ mod tests {
         assert!(card.missing[0].what.ends_with("failed: no answer (2 in a row)"));
     }
 
+    fn begun(phase: Phase, runs: Option<bool>) -> ServiceTrace {
+        let at = now() - SignedDuration::from_hours(3);
+        let begun = BegunV1 { service: "chat".to_owned(), at, phase };
+        let found = Seen::Seen(Left::Whole(Box::new(begun)));
+        ServiceTrace { restore: RestoreTrace { found, runs }, ..trace() }
+    }
+
+    fn after_a_restore(phase: Phase, runs: Option<bool>) -> Proof {
+        let service = expected(&["disk", "offsite"]);
+        proof(&service, Some(&begun(phase, runs)), able(&["al", "el", "im"]))
+    }
+
+    #[test]
+    fn a_restore_that_was_cut_short_is_named_with_its_way_out() {
+        let card = after_a_restore(Phase::Swapping, Some(false));
+        assert_eq!((card.verdict, card.missing.len()), (Verdict::Fail, 1));
+        assert_eq!(
+            card.missing[0].what,
+            "the restore of 2026-09-21 11:13:20 UTC was cut short while swapping the old state for \
+             the new one; no backup is made until it is ended"
+        );
+        for (phase, fix) in [
+            (Phase::Making, "`stead restore chat` takes away what it made, and then asks anew"),
+            (Phase::Swapping, "`stead restore chat` goes on where it was, and does nothing else"),
+            (Phase::Starting, "`stead restore chat` goes on"),
+            (Phase::Reverting, "`stead restore --undo chat` goes on"),
+            (Phase::Forgetting, "`stead restore --forget-old chat` goes on"),
+        ] {
+            let card = after_a_restore(phase, Some(false));
+            assert_eq!((card.verdict, &card.restore), (Verdict::Fail, &None));
+            assert!(card.missing[0].fix.starts_with(fix), "{}", card.missing[0].fix);
+        }
+    }
+
+    #[test]
+    fn a_restore_that_runs_and_one_that_is_done_are_noted_and_nothing_is_missing() {
+        for (phase, runs, note) in [
+            (Phase::Starting, Some(true), "runs: starting the service with the new state"),
+            (
+                Phase::Kept,
+                None,
+                "is done; `stead restore --forget-old chat` lets go of what it replaced",
+            ),
+        ] {
+            let card = after_a_restore(phase, runs);
+            assert_eq!((card.verdict, card.missing.len()), (Verdict::Pass, 0));
+            assert!(card.restore.as_ref().is_some_and(|said| said.ends_with(note)), "{card:?}");
+        }
+        let card = after_a_restore(Phase::Making, None);
+        assert_eq!(card.verdict, Verdict::Unknown);
+        assert!(card.missing[0].what.contains("runs or was cut short"), "{card:?}");
+    }
+
+    #[test]
+    fn a_card_and_a_trace_of_before_are_still_read() {
+        let mut card = serde_json::to_value(after_a_restore(Phase::Kept, None)).expect("a value");
+        card.as_object_mut().expect("an object").remove("restore");
+        assert_eq!(serde_json::from_value::<Proof>(card).expect("a card").restore, None);
+        let mut trace = serde_json::to_value(trace()).expect("a value");
+        trace.as_object_mut().expect("an object").remove("restore");
+        let trace: ServiceTrace = serde_json::from_value(trace).expect("a trace");
+        assert!(matches!(trace.restore.found, Seen::Unseen(_)));
+    }
+
     #[test]
     fn what_is_not_known_is_never_good() {
         let service = expected(&["disk", "offsite"]);
@@ -412,10 +491,16 @@ mod tests {
         unseen.evidence[1].found = Seen::unseen("permission denied");
         let mut undrilled = trace();
         undrilled.drills = Seen::unseen("permission denied");
+        let unread =
+            |found| ServiceTrace { restore: RestoreTrace { found, runs: None }, ..trace() };
+        let unasked = unread(Seen::unseen("permission denied"));
+        let garbage = unread(Seen::Seen(Left::Garbage("it is empty".to_owned())));
         for card in [
             proof(&service, None, three()),
             proof(&service, Some(&unseen), three()),
             proof(&service, Some(&undrilled), three()),
+            proof(&service, Some(&unasked), three()),
+            proof(&service, Some(&garbage), three()),
             proof(&service, Some(&trace()), Seen::unseen("no plan")),
         ] {
             assert_eq!(card.verdict, Verdict::Unknown, "{card:?}");

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use crate::backup::drill::{DrillV1, DrillsV1, Outcome};
 use crate::backup::evidence::{EvidenceV1, path};
-use crate::facts::upkeep::{Left, TargetTrace};
+use crate::backup::restore::{Phase, path as journal};
+use crate::facts::upkeep::{Left, RestoreTrace, TargetTrace};
 use crate::plan::host::Expected;
 use crate::seen::Seen;
 use crate::text::{milliseconds, moment, printable, span};
@@ -196,6 +197,61 @@ pub fn drilled(
         |time| format!("restored in {}", milliseconds(time)),
     );
     Standing::Good(format!("{time}, {} ago", span(old.max(0).unsigned_abs())))
+}
+
+/// Judges what the last restore of a service left behind; nothing if there is nothing to tell.
+pub fn restored(service: &str, trace: Option<&RestoreTrace>) -> Option<Standing> {
+    let unknown = |reason: String| Some(Standing::Unknown(reason));
+    let begun = match trace.map(|trace| &trace.found) {
+        None => return unknown("nobody has looked for restores of it yet".to_owned()),
+        Some(Seen::Unseen(reason)) => return unknown(reason.clone()),
+        Some(Seen::Seen(Left::Nothing)) => return None,
+        Some(Seen::Seen(Left::Garbage(why))) => {
+            return unknown(format!(
+                "the journal {} of its restore is none: {why}",
+                journal(service)
+            ));
+        }
+        Some(Seen::Seen(Left::Whole(begun))) => begun,
+    };
+    if begun.service != *service {
+        let other = printable(&begun.service, 63);
+        return unknown(format!("the journal {} is of {other}", journal(service)));
+    }
+    let (at, doing) = (moment(begun.at), begun.phase.words());
+    let blocks = "no backup is made until it is ended";
+    Some(match (begun.phase, trace.and_then(|trace| trace.runs)) {
+        (Phase::Kept, _) => Standing::Good(format!(
+            "the restore of {at} is done; `{}` lets go of what it replaced",
+            begun.phase.again(service)
+        )),
+        (_, Some(true)) => Standing::Good(format!("the restore of {at} runs: {doing}")),
+        (_, Some(false)) => {
+            Standing::Bad(format!("the restore of {at} was cut short while {doing}; {blocks}"))
+        }
+        (_, None) => Standing::Unknown(format!(
+            "the restore of {at} runs or was cut short, while {doing}; {blocks}"
+        )),
+    })
+}
+
+/// The way out for what [`restored`] does not find good.
+pub fn ends_restore(service: &str, trace: Option<&RestoreTrace>) -> String {
+    match trace.map(|trace| &trace.found) {
+        Some(Seen::Seen(Left::Whole(begun))) if begun.service == *service => {
+            let again = begun.phase.again(service);
+            match begun.phase {
+                Phase::Making => format!("`{again}` takes away what it made, and then asks anew"),
+                _ => format!("`{again}` goes on where it was, and does nothing else"),
+            }
+        }
+        Some(Seen::Seen(_)) => format!(
+            "look what it left beside the service's data (`*.before-*`, `*.restored-*`), and move \
+             {} away",
+            journal(service)
+        ),
+        _ => "look as root, who may read the journals of restores".to_owned(),
+    }
 }
 
 /// Whether a drill restored what was a recent backup at its time: not older than a drill's worth,

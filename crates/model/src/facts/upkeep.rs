@@ -1,4 +1,4 @@
-//! Maintenance flags, evidence of backups, and what drills have shown.
+//! Maintenance flags, evidence of backups, what drills have shown, restores that are not over.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::backup::attempt::FailureV1;
 use crate::backup::drill::DrillsV1;
 use crate::backup::evidence::EvidenceV1;
+use crate::backup::restore::BegunV1;
 use crate::seen::Seen;
 
 /// The files that tell of upkeep, in the plan's order.
@@ -25,6 +26,16 @@ pub struct ServiceTrace {
     /// By target, in the plan's order.
     pub evidence: Vec<TargetTrace>,
     pub drills: Seen<Left<DrillsV1>>,
+    #[serde(default)]
+    pub restore: RestoreTrace,
+}
+
+/// What the last restore of a service in its own place left behind.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RestoreTrace {
+    pub found: Seen<Left<BegunV1>>,
+    /// Whether a process is at it; `None` if that cannot be told, or nothing is to be done.
+    pub runs: Option<bool>,
 }
 
 /// The evidence of a service's backups at one target.

@@ -29,6 +29,12 @@ fn drill(machine: &Machine) -> Result<(Option<i32>, String)> {
     Ok((output.status.code(), output.stdout))
 }
 
+/// The service's program ends at once, on this machine and in every copy, from its next start on.
+const ENDS: &str = "mkdir /etc/systemd/system/notes.service.d && \
+    printf '[Service]\\nExecStart=\\nExecStart=/bin/sh -c \"echo no key; exit 1\"\\n' \
+      >/etc/systemd/system/notes.service.d/ends.conf";
+const ENDED: &str = "notes.service is failed (exit-code, status 1): no key";
+
 /// Nothing of a drill is left on the machine.
 fn clean(machine: &Machine) -> Result<()> {
     machine.must(
@@ -68,6 +74,15 @@ fn lab_a_drill_passes_without_a_packet_and_leaves_nothing() -> Result<()> {
     let (code, said) = drill(&machine)?;
     ensure!(code == Some(0) && said.contains("took away what drills of notes left"), "{said}");
     clean(&machine)?;
+
+    // A service that ends at once is not waited for, and says why.
+    machine.must(ENDS)?;
+    let output = machine.sh("cd /root/our-stead && timeout 110 stead drill notes 2>&1")?;
+    let (code, said) = (output.status.code(), output.stdout);
+    ensure!(code == Some(3) && said.contains("FAIL notes"), "{code:?} {said}");
+    ensure!(said.contains(": checks: answers: ") && said.contains(ENDED), "{said}");
+    clean(&machine)?;
+    machine.must("rm -r /etc/systemd/system/notes.service.d")?;
 
     // What the drill itself lacks says nothing of the backup.
     machine.must("mv /usr/bin/systemd-nspawn /root/")?;
@@ -144,6 +159,12 @@ fn lab_a_restore_is_swapped_in_undone_and_rebuilt_from_nothing() -> Result<()> {
     ensure!(output.stdout.contains("does not do what it should: answers"), "{output:?}");
     machine.must("sed -i s/30000/20000/ /root/our-stead/recipes/notes/recipe.toml")?;
     stead("restore notes --undo --yes")?;
+    machine.must(ENDS)?;
+    let output =
+        machine.sh("cd /root/our-stead && timeout 110 stead restore notes --yes 2>/dev/null")?;
+    ensure!(output.status.code() == Some(3) && output.stdout.contains(ENDED), "{output:?}");
+    machine.must("rm -r /etc/systemd/system/notes.service.d")?;
+    stead("restore notes --undo --yes")?;
 
     // Killed while the service stops, and one path is already moved: the next run finishes it.
     machine.must(
@@ -154,9 +175,19 @@ fn lab_a_restore_is_swapped_in_undone_and_rebuilt_from_nothing() -> Result<()> {
     machine.must(
         "cd /root/our-stead; (stead restore notes --yes >/root/said 2>&1 & echo $! >/root/pid); \
          until grep -q '\"phase\": \"swapping\"' /var/lib/stead/backup/restore/notes.json; \
-         do sleep 0.05; done; kill -9 $(cat /root/pid); rm /root/hold; mv /etc/notes \
+         do sleep 0.05; done; stead proof notes --json >/root/runs; \
+         kill -9 $(cat /root/pid); rm /root/hold; mv /etc/notes \
          $(grep -o '/etc/notes.before-[^\"]*' /var/lib/stead/backup/restore/notes.json)",
     )?;
+    // Whoever asks meanwhile is told, with the way out; what still ran was not cut short.
+    machine
+        .must("grep -q 'runs: swapping the old state' /root/runs && ! grep -q cut /root/runs")?;
+    let proof = machine.sh("cd /root/our-stead && stead proof notes --json")?;
+    ensure!(proof.status.code() == Some(3), "{proof:?}");
+    ensure!(proof.stdout.contains("was cut short while swapping the old state"), "{proof:?}");
+    ensure!(proof.stdout.contains("`stead restore notes` goes on where it was"), "{proof:?}");
+    let check = machine.sh("cd /root/our-stead && stead check restore-ended --json")?;
+    ensure!(check.status.code() == Some(3) && check.stdout.contains("was cut short"), "{check:?}");
     let said = stead("restore notes --yes")?;
     ensure!(said.contains("was cut short while it swapped; it is finished now"), "{said}");
     ensure!(said.contains("No other snapshot was restored"), "{said}");

@@ -55,6 +55,9 @@ fn card(proof: &Proof, moment: &Moment) -> Markup {
                 @if proof.readers.able.is_empty() { "nobody known" }
                 @else { (shown(&proof.readers.able.join(", "))) }
             }
+            @if let Some(restore) = &proof.restore {
+                p { span.label { "Restore" } " " (shown(restore)) }
+            }
             @for missing in &proof.missing {
                 p.evidence { (missing.verdict) ": " (shown(&missing.what)) }
                 p.fix { span.label { "To mend it" } " " code { (shown(&missing.fix)) } }

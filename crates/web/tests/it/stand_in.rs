@@ -301,6 +301,7 @@ impl StandIn {
                 able: vec![self.tainted("al"), self.tainted("el")],
                 unable: Vec::new(),
             },
+            restore: Some(self.tainted("what the restore of today replaced is kept")),
             missing: vec![Missing {
                 verdict: Verdict::Unknown,
                 what: self.tainted("offsite: permission denied"),

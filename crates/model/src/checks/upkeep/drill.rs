@@ -76,7 +76,7 @@ mod tests {
     use super::*;
     use crate::backup::drill::{DrillV1, DrillsV1, Outcome};
     use crate::facts::Facts;
-    use crate::facts::upkeep::{Left, ServiceTrace, Upkeep};
+    use crate::facts::upkeep::{Left, RestoreTrace, ServiceTrace, Upkeep};
     use crate::plan::drill::DrillPlan;
     use crate::plan::host::HostPlan;
     use crate::seen::Seen;
@@ -110,7 +110,8 @@ mod tests {
         let targets = targets.iter().map(|&target| target.to_owned()).collect();
         let drill = DrillPlan::default();
         plan.services.push(Expected { service: service.clone(), targets, period_hours: 24, drill });
-        let services = vec![ServiceTrace { service, evidence: Vec::new(), drills }];
+        let (evidence, restore) = (Vec::new(), RestoreTrace::default());
+        let services = vec![ServiceTrace { service, evidence, drills, restore }];
         let facts = Facts { upkeep: Upkeep { services, ..Upkeep::default() }, ..Facts::default() };
         CHECK.findings(&Scene { plan: Some(&plan), ..Scene::of(&facts, now) }).remove(0)
     }

@@ -53,7 +53,7 @@ mod tests {
     use crate::backup::evidence::EvidenceV1;
     use crate::checks::upkeep::backup::CHECK;
     use crate::facts::Facts;
-    use crate::facts::upkeep::{Left, ServiceTrace, TargetTrace, Upkeep};
+    use crate::facts::upkeep::{Left, RestoreTrace, ServiceTrace, TargetTrace, Upkeep};
     use crate::plan::drill::DrillPlan;
     use crate::plan::host::{Backup, HostPlan};
     use crate::seen::Seen;
@@ -98,6 +98,7 @@ mod tests {
             service: "chat".to_owned(),
             evidence,
             drills: Seen::Seen(Left::Nothing),
+            restore: RestoreTrace::default(),
         };
         let upkeep = Upkeep { services: vec![trace], ..Upkeep::default() };
         let facts = Facts { upkeep, ..Facts::default() };
