@@ -25,6 +25,7 @@ use crate::drill::command;
 use crate::drill::course::{Course, Told, Trouble};
 use crate::drill::data;
 use crate::drill::layers::below;
+use crate::drill::sqlite;
 use crate::error::Error;
 pub use crate::restore::hold::Hold;
 use crate::restore::journal::{JournalV1, Phase, Renamed, Swap};
@@ -153,8 +154,12 @@ pub fn forget(_hold: &Hold, journal: &mut JournalV1) -> Result<Vec<String>, Erro
     Ok(kept)
 }
 
-/// The names that a restore at this time would use.
+/// The names that a restore at this time would use; an error if there is something that it would
+/// not bring back.
 fn draft(order: &Order<'_>, chosen: &Chosen, now: Timestamp) -> Result<JournalV1, Error> {
+    if let Some(was) = &chosen.manifest.database {
+        sqlite::held(order.scope, was).map_err(refused)?;
+    }
     let label = now.strftime("%Y%m%dT%H%M%SZ").to_string();
     let swap = |path: &String| {
         let beside =
@@ -224,7 +229,7 @@ fn make(
     }
     if let Some(was) = chosen.manifest.database.as_ref().filter(|was| was.engine == "sqlite") {
         let staging = below(&tree, &data::staging(&journal.service));
-        course.step(Step::Database, || data::sqlite(was, &staging, &tree));
+        course.step(Step::Database, || sqlite::lay(was, &staging, &tree));
     }
     course.step(Step::Manifest, || {
         let counted = server.as_ref().zip(journal.database.as_ref());
