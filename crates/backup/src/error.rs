@@ -19,6 +19,8 @@ pub type Source = Box<dyn std::error::Error + Send + Sync>;
 pub enum Error {
     #[error("the target `{place}` does not exist")]
     NoTarget { place: String },
+    #[error("nothing is mounted at the target `{place}`, nor above it")]
+    NotMounted { place: String },
     #[error("there is no repository at `{place}`")]
     NoRepository { place: String },
     #[error("there is a repository at `{place}` already")]
@@ -93,6 +95,9 @@ impl Error {
             Self::NoTarget { place } => {
                 format!("if `{place}` is a disk, mount it; if it is new, make the folder")
             }
+            Self::NotMounted { .. } => "mount its disk; if it is a plain folder beside what it \
+                 saves, take `mounted` out of its target in stead.toml"
+                .to_owned(),
             Self::Unreachable { source, .. } => return by_hand(&source.to_string()),
             Self::Denied { denial, .. } => denial.hint(),
             Self::NoRepository { .. } => {

@@ -36,6 +36,8 @@ struct Shared {
     seconds: u32,
     /// The name of systemd's timer.
     timer: String,
+    /// When the time is over.
+    deadline: Instant,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -68,6 +70,7 @@ impl Rest {
             units: running,
             seconds,
             timer: format!("stead-rest-{service}-{}", std::process::id()),
+            deadline: Instant::now() + Duration::from_secs(seconds.into()),
             state: Mutex::new(State::Resting),
             changed: Condvar::new(),
         });
@@ -76,10 +79,9 @@ impl Rest {
             return Ok(Self { shared, guard: None });
         }
         shared.net()?;
-        let deadline = Instant::now() + Duration::from_secs(seconds.into());
         let guarded = shared.clone();
         let guard = thread::Builder::new().name("rest".to_owned()).spawn(move || {
-            guarded.guard(deadline);
+            guarded.guard();
         });
         let guard = guard
             .map_err(|source| Refusal::Run { program: "a thread for the rest".to_owned(), source });
@@ -91,7 +93,10 @@ impl Rest {
 
     /// Whether the time was over before the rest was ended.
     pub fn over(&self) -> bool {
-        *self.shared.state() == State::Over
+        match *self.shared.state() {
+            State::Resting => self.shared.is_late(),
+            state => state == State::Over,
+        }
     }
 
     /// Refuses what was read in a rest that was cut short.
@@ -116,7 +121,7 @@ impl Rest {
         {
             let mut state = self.shared.state();
             if *state == State::Resting {
-                *state = State::Ended;
+                *state = if self.shared.is_late() { State::Over } else { State::Ended };
             }
         }
         self.shared.changed.notify_all();
@@ -138,11 +143,17 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the time is over, which a process that stood still may not have noticed: systemd's
+    /// timer may have started the units meanwhile.
+    fn is_late(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
     /// Waits for the end of the rest, or of its time.
-    fn guard(&self, deadline: Instant) {
+    fn guard(&self) {
         let mut state = self.state();
         while *state == State::Resting {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = self.deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 *state = State::Over;
                 drop(state);

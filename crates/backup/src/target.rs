@@ -3,6 +3,7 @@
 //! Leaves out what is in the files.
 
 pub mod folder;
+mod mounted;
 mod patience;
 pub mod s3;
 pub mod sftp;
@@ -23,7 +24,9 @@ use crate::target::store::Store;
 /// Opens the way to one service's folder at a target; nothing is made there yet.
 pub fn reach(reach: &Reach<'_>) -> Result<Arc<dyn Store>, Error> {
     Ok(match reach.target {
-        Target::Folder { path } => Arc::new(Folder::open(Path::new(path), reach.service)?),
+        Target::Folder { path, mounted } => {
+            Arc::new(Folder::open(Path::new(path), reach.service, *mounted)?)
+        }
         Target::Sftp { host, path } => Arc::new(Sftp::open(host, path, reach.service, Vec::new())?),
         Target::S3 { endpoint, bucket, prefix, region } => {
             let credentials = reach

@@ -16,6 +16,7 @@ mod packages;
 mod private;
 mod scratch;
 mod sealed;
+pub(crate) mod sqlite;
 pub mod store;
 mod within;
 mod works;
@@ -139,7 +140,10 @@ fn inside(
     course.step(Step::Files, || data::in_place(order.scope, &fetched, &restored))?;
     let staging = below(&restored, &data::staging(&order.scope.service));
     if let Some(was) = fetched.manifest.database.as_ref().filter(|was| was.engine == "sqlite") {
-        course.step(Step::Database, || data::sqlite(was, &staging, &restored))?;
+        course.step(Step::Database, || {
+            sqlite::held(order.scope, was)?;
+            sqlite::lay(was, &staging, &restored)
+        })?;
     }
     let was = fetched.manifest.version.as_deref();
     let ready = course.step(Step::Packages, || packages::bring(order.scope, was))?;

@@ -26,6 +26,7 @@ use crate::drill::command;
 use crate::drill::course::{Course, Told, Trouble};
 use crate::drill::data;
 use crate::drill::layers::below;
+use crate::drill::sqlite;
 use crate::error::Error;
 use crate::outlook::Units;
 pub use crate::restore::hold::Hold;
@@ -159,8 +160,12 @@ pub fn forget(_hold: &Hold, journal: &mut JournalV1) -> Result<Vec<String>, Erro
     Ok(kept)
 }
 
-/// The names that a restore at this time would use.
+/// The names that a restore at this time would use; an error if there is something that it would
+/// not bring back.
 fn draft(order: &Order<'_>, chosen: &Chosen, now: Timestamp) -> Result<JournalV1, Error> {
+    if let Some(was) = &chosen.manifest.database {
+        sqlite::held(order.scope, was).map_err(refused)?;
+    }
     let label = now.strftime("%Y%m%dT%H%M%SZ").to_string();
     let swap = |path: &String| {
         let beside =
@@ -230,7 +235,7 @@ fn make(
     }
     if let Some(was) = chosen.manifest.database.as_ref().filter(|was| was.engine == "sqlite") {
         let staging = below(&tree, &data::staging(&journal.service));
-        course.step(Step::Database, || data::sqlite(was, &staging, &tree));
+        course.step(Step::Database, || sqlite::lay(was, &staging, &tree));
     }
     course.step(Step::Manifest, || {
         let counted = server.as_ref().zip(journal.database.as_ref());

@@ -17,10 +17,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use model::facts::storage::{Filesystem, Purpose, Storage, Usage};
+use model::mount::{self, Mount};
 use model::seen::Seen;
 use model::text::{printable, printable_bytes};
 
-use crate::storage::mounts::Mount;
 use crate::storage::usage::Point;
 
 /// The longest path or name that is kept, in characters.
@@ -44,7 +44,7 @@ fn look() -> Storage {
     let sys = Path::new("/sys");
     let (filesystems, remote) = match fs::read("/proc/self/mountinfo") {
         Ok(mountinfo) => {
-            let chosen = mounts::choose(mounts::parse(&mountinfo));
+            let chosen = mounts::choose(mount::parse(&mountinfo));
             let remote = chosen.remote.iter().map(|mount| show(&mount.point)).collect();
             (Seen::Seen(filesystems(chosen.local, sys)), remote)
         }

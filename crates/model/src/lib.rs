@@ -15,6 +15,7 @@ pub mod folder;
 pub mod host_name;
 pub mod layout;
 pub mod member_name;
+pub mod mount;
 pub mod plan;
 pub mod reading;
 pub mod recipe;

@@ -147,7 +147,7 @@ impl Ground {
     /// `ssh`, unless the disk was carried here.
     fn reached(&self, service: &Service, target: &Target) -> Result<Target, Error> {
         match (target, service.plan.hosts.first()) {
-            (Target::Folder { path }, Some(host))
+            (Target::Folder { path, .. }, Some(host))
                 if !service.is_on(&self.host) && !Path::new(path).join(&service.name).exists() =>
             {
                 let (_, host) = self.address(host.as_str())?;

@@ -21,7 +21,8 @@ use node::home::Address;
 /// it was read back from its target; that it restores is shown by `stead drill`.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "From nothing to a first backup, as root on the service's host:\n  \
-    1. stead.toml:          [targets.disk]  kind = \"folder\"  path = \"/mnt/backup\"\n  \
+    1. stead.toml:          [targets.disk]  kind = \"folder\"  path = \"/mnt/backup\"\n     \
+       (a disk: mounted = true, too; then nothing is written unless it is mounted)\n  \
     2. services/www.toml:   recipe = \"static-site\"  hosts = [\"runko\"]  backups = [\"disk\"]\n  \
     3. stead backup keys make www     a key, sealed to three members\n  \
     4. stead backup now www --found   the repository, and a first backup, read back\n  \

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use walkdir::WalkDir;
 
 use crate::error::Error;
+use crate::target::mounted;
 use crate::target::store::{Kind, Store, is_name};
 
 /// How often a passing fault of the disk or of a network's file system is tried again.
@@ -23,12 +24,15 @@ const ATTEMPTS: u32 = 3;
 pub struct Folder {
     path: PathBuf,
     written: AtomicU64,
+    /// Keeps the disk mounted.
+    _held: Option<File>,
 }
 
 impl Folder {
     /// The target's folder must be there already, so that an unmounted disk is not mistaken for
-    /// an empty one; the service's folder in it need not.
-    pub fn open(target: &Path, service: &str) -> Result<Self, Error> {
+    /// an empty one; the service's folder in it need not. `mounted` is whether it must lie on a
+    /// mounted file system, too: the folder of a mount point is there without the disk.
+    pub fn open(target: &Path, service: &str, mounted: bool) -> Result<Self, Error> {
         let place = target.display().to_string();
         if !target.is_absolute() {
             let reason = "its path is not absolute".to_owned();
@@ -40,6 +44,9 @@ impl Folder {
                 return Err(Error::Target { place, reason: "it is no folder".to_owned() });
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
+                if mounted {
+                    mounted::wanted(target)?;
+                }
                 return Err(Error::NoTarget { place });
             }
             Err(source) => {
@@ -47,7 +54,8 @@ impl Folder {
                 return Err(Error::Access { what, object, place, source: source.into() });
             }
         }
-        Ok(Self { path: target.join(service), written: AtomicU64::new(0) })
+        let held = mounted.then(|| mounted::hold(target)).transpose()?;
+        Ok(Self { path: target.join(service), written: AtomicU64::new(0), _held: held })
     }
 
     fn at(&self, kind: Kind, name: &str) -> PathBuf {

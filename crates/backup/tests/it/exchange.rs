@@ -57,7 +57,8 @@ impl Two {
     }
 
     fn targets(&self) -> [Target; 2] {
-        ["disk", "offsite"].map(|name| Target::Folder { path: text(&self.0.join(name)) })
+        ["disk", "offsite"]
+            .map(|name| Target::Folder { path: text(&self.0.join(name)), mounted: false })
     }
 
     fn exchange(&self, progress: &dyn Progress) -> Result<Exchanged, Error> {
@@ -267,7 +268,7 @@ fn who_kept_the_old_key_file_and_password_still_opens_it_and_a_new_repository_th
     // A new repository beside has a master key of its own.
     let beside = place.folder.path().join("disk/2");
     fs::create_dir(&beside).expect("made");
-    let target = Target::Folder { path: text(&beside) };
+    let target = Target::Folder { path: text(&beside), mounted: false };
     let reach = Reach { target: &target, password: &new, ..place.reach() };
     Repository::found(&reach).expect("founded");
     for entry in fs::read_dir(&kept).expect("kept") {

@@ -57,7 +57,7 @@ impl Place {
         let path = |name: &str| folder.path().join(name);
         let (disk, data, staging) = (path("disk"), path("data"), path("staging"));
         Self {
-            target: Target::Folder { path: text(&disk) },
+            target: Target::Folder { path: text(&disk), mounted: false },
             password: Password::new("between us"),
             scope: scope(&[&data]),
             staging,

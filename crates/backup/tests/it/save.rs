@@ -71,7 +71,7 @@ fn a_service_is_saved_to_two_places_and_comes_back_from_each() {
     place.found();
     let stick = place.folder.path().join("stick");
     fs::create_dir(&stick).unwrap();
-    let other = Target::Folder { path: stick.display().to_string() };
+    let other = Target::Folder { path: stick.display().to_string(), mounted: false };
     let other = Reach { target: &other, ..place.reach() };
     Repository::found(&other).unwrap();
     let to = [
@@ -143,8 +143,10 @@ fn a_dead_target_stops_no_other_and_leaves_no_evidence() {
     });
     place.scope.database = database(Engine::Sqlite, &path.display().to_string());
     place.found();
-    let gone =
-        Target::Folder { path: place.folder.path().join("not-mounted").display().to_string() };
+    let gone = Target::Folder {
+        path: place.folder.path().join("not-mounted").display().to_string(),
+        mounted: false,
+    };
     let to = [
         Destination { name: "gone", reach: Reach { target: &gone, ..place.reach() } },
         Destination { name: "disk", reach: place.reach() },

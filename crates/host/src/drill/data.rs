@@ -2,8 +2,6 @@
 //!
 //! Leaves out the machine.
 
-use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use backup::dumped;
@@ -22,7 +20,6 @@ use model::text::{bytes, counted, moment, with_causes};
 
 use crate::drill::course::{Told, Trouble};
 use crate::drill::layers::below;
-use crate::error::Error;
 
 /// What a database server takes besides its tables: indexes, and what it writes ahead.
 pub(crate) const DATABASE: u64 = 3;
@@ -154,29 +151,6 @@ pub(crate) fn database(
     Ok(((), format!("{} with {}, {dump}", counted(tables, "table"), counted(rows, "row"))))
 }
 
-/// Puts SQLite's copy back at its place below a root, with the owner of the folder it is in.
-pub(crate) fn sqlite(
-    was: &DatabaseV1,
-    staging: &Path,
-    root: &Path,
-) -> Result<((), String), Trouble> {
-    let to = below(root, Path::new(&was.name));
-    // What was saved of the file itself, and what belongs to it, is of another moment.
-    for end in ["", "-wal", "-shm", "-journal"] {
-        let mut name = to.clone().into_os_string();
-        name.push(end);
-        let _absent = fs::remove_file(PathBuf::from(name));
-    }
-    sqlite::restore(was, staging, &to).map_err(|refusal| of_dump(&refusal))?;
-    let above = to.parent().unwrap_or(root);
-    let owned = above.metadata().and_then(|found| {
-        chown(&to, Some(found.uid()), Some(found.gid()))?;
-        fs::set_permissions(&to, fs::Permissions::from_mode(0o640))
-    });
-    owned.map_err(|source| Error::File { what: "give away", path: to, source })?;
-    Ok(((), format!("{}, {}", was.name, bytes(was.dump_bytes))))
-}
-
 /// Counts a restored database and compares it with the manifest.
 ///
 /// In a server that is `live`, a role that was there before stays as it is; that is said.
@@ -293,7 +267,7 @@ pub(crate) fn of_repository(error: &backup::error::Error) -> Trouble {
 }
 
 /// What a failure to restore a dump says of it.
-fn of_dump(refusal: &Refusal) -> Trouble {
+pub(crate) fn of_dump(refusal: &Refusal) -> Trouble {
     let text = with_causes(refusal);
     match refusal {
         Refusal::Dump { .. }

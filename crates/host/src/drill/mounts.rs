@@ -5,8 +5,9 @@
 use std::fs;
 use std::path::PathBuf;
 
+use model::mount::parse;
+
 use crate::error::Error;
-use crate::storage::mounts::parse;
 
 /// File systems on disks of this host.
 const LOCAL: [&str; 11] = [

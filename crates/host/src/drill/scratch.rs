@@ -11,12 +11,12 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+use model::mount::{Mount, parse};
 use rustix::fs::statvfs;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::drill::command;
 use crate::error::Error;
-use crate::storage::mounts::{Mount, parse};
 
 /// Where the folders of drills lie, each under its service's name.
 pub(crate) const FOLDER: &str = "/var/lib/stead/backup/drill";

@@ -12,6 +12,7 @@ use model::backup::price::{Beside, NewDatabase};
 use crate::drill::course::{Course, Told};
 use crate::drill::data;
 use crate::drill::layers::below;
+use crate::drill::sqlite;
 use crate::error::Error;
 use crate::restore::database;
 use crate::restore::order::{Chosen, Order, ended, fetched, make_folder};
@@ -81,7 +82,7 @@ pub fn make(
     let manifest = &chosen.manifest;
     let Some(was) = &manifest.database else { return Ok(Vec::new()) };
     if was.engine == "sqlite" {
-        course.step(Step::Database, || data::sqlite(was, &staging, place));
+        course.step(Step::Database, || sqlite::lay(was, &staging, place));
         course.step(Step::Manifest, || data::compare(order.scope, manifest, place, None, false));
         ended(&course)?;
         let path = below(place, Path::new(&was.name));

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use crate::storage::mounts::unescape;
+use model::mount::unescape;
 
 /// For each mount point that is listed, whether it is wanted read-only.
 pub(crate) fn read_only(fstab: &[u8]) -> BTreeMap<PathBuf, bool> {

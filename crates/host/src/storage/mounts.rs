@@ -1,82 +1,17 @@
-//! Which mounts are storage: proc_pid_mountinfo(5) read, and each filesystem chosen once.
+//! Which mounts are storage: each filesystem chosen once.
 //!
 //! Leaves out how full they are.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-/// One line of mountinfo.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mount {
-    /// `major:minor`.
-    pub(crate) device: String,
-    /// The folder within the filesystem that is mounted.
-    pub(crate) root: PathBuf,
-    pub(crate) point: PathBuf,
-    pub(crate) kind: String,
-    pub(crate) source: String,
-    /// Options of this mount point.
-    pub(crate) options: Vec<String>,
-    /// Options of the filesystem as a whole.
-    pub(crate) super_options: Vec<String>,
-}
+use model::mount::Mount;
 
 /// What is to be looked at, and what only named.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Chosen {
     pub(crate) local: Vec<Mount>,
     pub(crate) remote: Vec<Mount>,
-}
-
-/// Reads mountinfo; lines that do not parse are skipped.
-pub(crate) fn parse(mountinfo: &[u8]) -> Vec<Mount> {
-    mountinfo.split(|byte| *byte == b'\n').filter_map(line).collect()
-}
-
-fn line(line: &[u8]) -> Option<Mount> {
-    let mut fields = line.split(|byte| *byte == b' ');
-    let device = text(fields.nth(2)?);
-    let root = path(fields.next()?);
-    let point = path(fields.next()?);
-    let options = list(fields.next()?);
-    // Optional fields end with a lone hyphen.
-    fields.find(|field| *field == b"-")?;
-    let kind = text(fields.next()?);
-    let source = text(&unescape(fields.next()?));
-    let super_options = fields.next().map(list).unwrap_or_default();
-    Some(Mount { device, root, point, kind, source, options, super_options })
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn list(bytes: &[u8]) -> Vec<String> {
-    text(bytes).split(',').map(str::to_owned).collect()
-}
-
-fn path(bytes: &[u8]) -> PathBuf {
-    PathBuf::from(OsString::from_vec(unescape(bytes)))
-}
-
-/// Undoes the kernel's octal escapes, as `\040` for a blank.
-pub(crate) fn unescape(bytes: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let Some((&first, tail)) = rest.split_first() {
-        if let (b'\\', Some([a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7'])) =
-            (first, tail.get(..3))
-        {
-            plain.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
-            rest = &tail[3..];
-        } else {
-            plain.push(first);
-            rest = tail;
-        }
-    }
-    plain
 }
 
 /// How a type of filesystem is treated.
@@ -170,6 +105,8 @@ fn preference(mount: &Mount) -> (bool, bool, usize) {
 
 #[cfg(test)]
 mod tests {
+    use model::mount::parse;
+
     use super::*;
 
     const MACHINE: &str = "\
@@ -222,12 +159,6 @@ mod tests {
         let info =
             b"1 0 8:1 / /srv rw - ext4 /dev/sda1 rw\n2 1 8:2 / /srv rw - ext4 /dev/sda2 rw\n";
         assert_eq!(choose(parse(info)).local[0].source, "/dev/sda2");
-    }
-
-    #[test]
-    fn hostile_lines_are_skipped() {
-        assert_eq!(parse(b"\n1 2 3\n\xff\xff \n1 2 0:1 / /x rw - \n\\").len(), 0);
-        assert_eq!(unescape(b"\\04\\777\\134a\\"), b"\\04\\777\\a\\");
     }
 
     proptest::proptest! {

@@ -91,6 +91,11 @@ impl Scope {
         if faults.is_empty() { Ok(scope) } else { Err(faults) }
     }
 
+    /// Whether one of the paths is this absolute path or a folder above it.
+    pub fn holds(&self, path: &Path) -> bool {
+        self.paths.iter().any(|own| path.starts_with(own))
+    }
+
     /// Whether a path, with all below it, is left out of backups.
     ///
     /// A glob without a slash is compared with the path's last part, any other with the whole
@@ -153,6 +158,23 @@ mod tests {
         assert!(!out(&["/var/lib/*/cache"], "/var/lib/x/y/cache"));
         assert!(out(&["/var/**/cache"], "/var/lib/x/y/cache"));
         assert!(!out(&[], "/var"));
+    }
+
+    #[test]
+    fn a_path_holds_itself_and_what_is_below_it() {
+        let mut scope = example();
+        let folder = Path::new("/var/lib/chat");
+        for (paths, holds) in [
+            (&["/etc/chat", "/var/lib/chat/"][..], true),
+            (&["/var/lib"], true),
+            (&["/var/lib/chat/media"], false),
+            (&["/var/lib/chat/chat.db"], false),
+            (&["/var/lib/cha"], false),
+            (&[], false),
+        ] {
+            scope.paths = paths.iter().map(|path| (*path).to_owned()).collect();
+            assert_eq!(scope.holds(folder), holds, "{paths:?}");
+        }
     }
 
     fn example() -> Scope {

@@ -13,6 +13,10 @@ pub enum Target {
     Folder {
         /// Absolute; it must exist already, so that an unmounted disk is not mistaken for one.
         path: String,
+        /// Whether it lies on a disk of its own: then nothing is read or written unless it, or a
+        /// folder above it other than `/`, is a mount point.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        mounted: bool,
     },
     /// A folder on another machine, by the system's own `ssh` and its configuration.
     Sftp {
@@ -36,7 +40,7 @@ impl Target {
     /// A service's repository there, as restic's `-r` takes it.
     pub fn repository(&self, service: &str) -> String {
         match self {
-            Self::Folder { path } => format!("{}/{service}", path.trim_end_matches('/')),
+            Self::Folder { path, .. } => format!("{}/{service}", path.trim_end_matches('/')),
             Self::Sftp { host, path } => {
                 format!("sftp:{host}:{}/{service}", path.trim_end_matches('/'))
             }

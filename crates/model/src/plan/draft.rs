@@ -54,6 +54,7 @@ const TARGETS: &str = r#"
 # [targets.disk]
 # kind = "folder"
 # path = "/mnt/backup"
+# mounted = true   # it is a disk: nothing is written there unless it is mounted
 # [targets.box]
 # kind = "sftp"
 # host = "backup@box.example.org"

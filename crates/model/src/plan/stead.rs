@@ -125,7 +125,7 @@ fn wrong(name: &str, target: &Target) -> Vec<(&'static str, String, &'static str
         wrong.push(("", message, "as `disk` or `offsite`"));
     }
     match target {
-        Target::Folder { path } => {
+        Target::Folder { path, .. } => {
             if let Err(reason) = path::absolute(path) {
                 wrong.push((
                     "path",
@@ -186,6 +186,20 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_need_not_be_mounted_unless_its_target_says_so() {
+        for (more, mounted) in [("", false), ("mounted = true\n", true)] {
+            let text = format!(
+                "name = \"a\"\nid = \"{}\"\n[targets.disk]\nkind = \"folder\"\npath = \"/a\"\n{more}",
+                "0".repeat(32)
+            );
+            let plan = SteadPlan::parse(&text).expect("valid");
+            assert_eq!(plan.targets["disk"], Target::Folder { path: "/a".to_owned(), mounted });
+            let written = serde_json::to_string(&plan.targets["disk"]).expect("written");
+            assert_eq!(written.contains("mounted"), mounted, "an old plan stays as it is");
+        }
+    }
+
+    #[test]
     fn a_target_that_cannot_be_is_refused_with_its_line_and_the_way_out() {
         for (targets, expected) in [
             (
@@ -205,6 +219,14 @@ mod tests {
             (
                 "[targets.disk]\nkind = \"folder\"\npath = \"mnt\"\n",
                 "stead.toml:5: `mnt` is not absolute: it begins with `/`; as `/mnt/backup`",
+            ),
+            (
+                "[targets.disk]\nkind = \"folder\"\npath = \"/a\"\nmountd = true\n",
+                "stead.toml:6: unknown key `mountd` in `[targets.disk]`; did you mean `mounted`?",
+            ),
+            (
+                "[targets.disk]\nkind = \"folder\"\npath = \"/a\"\nmounted = \"yes\"\n",
+                "stead.toml:6: `targets.disk.mounted`",
             ),
             (
                 "[targets.box]\nkind = \"sftp\"\nhost = \"-oProxyCommand=x\"\npath = \"a\"\n",

@@ -258,6 +258,11 @@ checks = ["answers"]
                 ":39: `a b` is no name for PostgreSQL",
             ),
             (
+                "engine = \"postgresql\"\nname = \"chat\"",
+                "engine = \"sqlite\"\nname = \"/srv/chat/chat.db\"",
+                ":39: warning: no path of `[backup]` holds the database's folder; add `/srv/chat` to",
+            ),
+            (
                 "quiesce = [\"chat.service\"]",
                 "period_hours = 0",
                 ":42: the backup runs every 0 hours",

@@ -101,7 +101,7 @@ fn compared(bench: &Bench, files: &[PathBuf]) -> anyhow::Result<()> {
 /// What the bench runs to measure stead: one act in a process of its own.
 pub fn act(action: &str, work: &Path) -> anyhow::Result<()> {
     let text = |name: &str| work.join(name).display().to_string();
-    let target = Target::Folder { path: text("disk") };
+    let target = Target::Folder { path: text("disk"), mounted: false };
     let password = Password::new(PASSWORD);
     let reach = Reach { target: &target, service: "bench", password: &password, credentials: None };
     let scope = scope(text("tree"));

@@ -62,8 +62,31 @@ fn lab_the_incident_is_red_by_the_evidence_that_is_missing() -> Result<()> {
     let (verdict, evidence) = found(&machine, "backup-evidence", "www@disk")?;
     ensure!(verdict == "fail" && evidence.contains("the last attempt"), "{verdict}: {evidence}");
 
+    // The folder is there, and its disk is not: nothing comes below the mount point, whoever asks.
+    machine.must(
+        "mkdir /mnt/backup /srv/disk && mount -t tmpfs disk /srv/disk && \
+         echo 'mounted = true' >> /root/our-stead/stead.toml",
+    )?;
+    let refused = |line: &str| -> Result<()> {
+        let output = machine.sh(&format!("cd /root/our-stead && stead backup {line} 2>&1"))?;
+        let why = "nothing is mounted at the target `/mnt/backup`, nor above it";
+        ensure!(!output.success() && output.stdout.contains(why), "{line}: {output:?}");
+        ensure!(output.stdout.contains("take `mounted` out"), "{line}: {output:?}");
+        machine.must("test -z \"$(ls -A /mnt/backup)\"")?;
+        Ok(())
+    };
+    refused("now www --found")?;
+    let mount = "mount --bind /srv/disk /mnt/backup && cd /root/our-stead";
+    machine.must(&format!("{mount} && stead backup now www --found"))?;
+    machine.must("umount /mnt/backup")?;
+    for line in
+        ["now www", "now www --found", "list", "check", "prune --yes", "restore www --to /x"]
+    {
+        refused(line)?;
+    }
+    machine.must(&format!("{mount} && stead backup now www"))?;
+
     // What was good once is red one and a half periods later, whatever any timer says.
-    machine.must("mkdir /mnt/backup && cd /root/our-stead && stead backup now www --found")?;
     let (verdict, evidence) = found(&machine, "backup-evidence", "host")?;
     ensure!(verdict == "pass", "{verdict}: {evidence}");
     let file = "/var/lib/stead/backup/evidence/www@disk.json";

@@ -1,5 +1,6 @@
 //! The schedule in the lab: `stead up` as root saves and drills by itself and is red by missing
-//! evidence, a killed backup is mended, and another host drills what this one saved.
+//! evidence, a killed backup is mended and leaves no unit stopped, and another host drills what
+//! this one saved.
 
 use std::path::Path;
 use std::time::Duration;
@@ -106,6 +107,67 @@ fn lab_a_killed_backup_is_mended_by_the_next() -> Result<()> {
     ensure!(checked.contains("no errors were found"), "{checked}");
     machine.must("test -z \"$(ls /var/lib/stead/backup/staging)\"")?;
     Ok(())
+}
+
+/// systemd's own timer is all that is left of a backup that was killed while its service rests.
+#[test]
+fn lab_a_service_whose_backup_was_killed_in_its_rest_is_started_by_systemd() -> Result<()> {
+    let Some(fleet) = Fleet::new("rest")? else { return Ok(()) };
+    let machine = machine(&fleet, "runko", &[])?;
+    machine.must("sh -eu /root/service.sh")?;
+    machine.must(
+        "sed -i 's/^period_hours.*/&\\nquiesce = [\"notes.service\"]\\nquiesce_seconds = 15/' \
+         /root/our-stead/recipes/notes/recipe.toml",
+    )?;
+    let save = "cd /root/our-stead && stead backup now notes --target disk --found 2>&1";
+    let at_work = "systemctl is-active --quiet notes && \
+                   test -z \"$(systemctl list-units --plain --no-legend 'stead-rest-*')\"";
+    let said = machine.must(save)?;
+    ensure!(said.contains("starting what rested") && said.contains("read back"), "{said}");
+    machine.must(at_work)?;
+
+    // The service's own end stops the backup where it stands, in its rest for certain.
+    machine.must(
+        "mkdir /run/systemd/system/notes.service.d && printf '[Service]\\n\
+         ExecStopPost=+/bin/sh -c \"! test -e /root/hold || systemctl kill -s STOP saving\"\\n' \
+         >/run/systemd/system/notes.service.d/hold.conf && systemctl daemon-reload",
+    )?;
+    let hold = || -> Result<()> {
+        machine.must(
+            "touch /root/hold && systemd-run -q --unit=saving --setenv=HOME=/root \
+             -p WorkingDirectory=/root/our-stead stead backup now notes --target disk",
+        )?;
+        machine.until("test \"$(systemctl is-active notes)\" = inactive", PATIENCE)?;
+        machine.must("rm /root/hold").map(drop)
+    };
+    let ended = |how: &str| -> Result<()> {
+        let look = format!("test \"$(systemctl show -P Result saving)\" = {how}");
+        machine.until(&look, PATIENCE)?;
+        machine.must("! pgrep -x stead && systemctl reset-failed saving").map(drop)
+    };
+    hold()?;
+    let set = machine.must("systemctl show -P TimersMonotonic 'stead-rest-notes-*.timer'")?;
+    ensure!(set.contains("OnActiveUSec=25s"), "{set}");
+    machine.must("systemctl kill -s KILL saving")?;
+    ended("signal")?;
+    machine.must("test \"$(systemctl is-active notes)\" = inactive")?;
+    machine.until(at_work, PATIENCE)?;
+    machine.must("! pgrep -x stead && journalctl -q -u 'stead-rest-notes-*.service' | grep .")?;
+
+    // One that only stood still meanwhile sees that it was overtaken: that is no backup.
+    hold()?;
+    machine.until("systemctl is-active --quiet notes", PATIENCE)?;
+    machine.must("systemctl kill -s CONT saving")?;
+    ended("exit-code")?;
+    machine.must("journalctl -q -u saving | grep 'the backup was cut short'")?;
+    machine.must(at_work)?;
+    let restic = "restic -r /mnt/backup/disk/notes --no-cache -p /var/lib/stead/backup/keys/notes";
+    let saved = machine.must(&format!("{restic} snapshots -q --json"))?;
+    ensure!(saved.matches("\"tree\"").count() == 1, "{saved}");
+
+    let said = machine.must(save)?;
+    ensure!(said.contains("Saved notes at disk") && said.contains("read back"), "{said}");
+    machine.must(at_work).map(drop)
 }
 
 #[test]

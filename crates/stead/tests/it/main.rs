@@ -20,6 +20,7 @@ mod lab_pub;
 mod lab_repo;
 mod lab_schedule;
 mod lab_script;
+mod lab_sqlite;
 mod lab_storage;
 mod lab_synapse;
 mod lab_units;

@@ -2,6 +2,8 @@
 //!
 //! Leaves out whether a backup can be restored, which the drill shows.
 
+use std::path::Path;
+
 use crate::recipe::care::{Engine, Keep};
 use crate::recipe::lint::scope::Scope;
 use crate::recipe::nearest::nearest;
@@ -67,6 +69,7 @@ fn database(scope: &mut Scope<'_>) {
                 scope.fault(&format!("database.{key}"), &message, "leave it out");
             }
         }
+        stray(scope, &database.name);
         return;
     }
     identifier(scope, "database.name", &database.name);
@@ -92,6 +95,21 @@ fn database(scope: &mut Scope<'_>) {
             let message = format!("`{locale}` is no locale");
             scope.fault("database.locale", &message, "write as `C` or `C.UTF-8`");
         }
+    }
+}
+
+/// What lies beside a SQLite database belongs to it, so its folder has to come back as a whole.
+fn stray(scope: &mut Scope<'_>, name: &str) {
+    let Some(backup) = &scope.recipe.backup else { return };
+    let Some(folder) =
+        Path::new(name).parent().filter(|_| name.starts_with('/') && !name.contains("{{"))
+    else {
+        return;
+    };
+    if !backup.paths.iter().any(|path| path.contains("{{") || folder.starts_with(path)) {
+        let message = "no path of `[backup]` holds the database's folder";
+        let hint = format!("add `{}` to `paths`, or nothing restores it", folder.display());
+        scope.warn("database.name", message, &hint);
     }
 }
 
