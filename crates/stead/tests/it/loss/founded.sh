@@ -24,6 +24,12 @@ for name in al el im; do stead member key --member $name --out /media/pocket/$na
 stead build notebook
 apt-get -qq install ./packages/notebook_*_all.deb
 cd /
+# The notebook makes its table when it starts.
+for _ in $(seq 300); do
+	there=$(runuser -u notebook -- psql -XAtqd notebook -c "SELECT to_regclass('note')")
+	if [ "$there" = note ]; then break; fi
+	sleep 0.1
+done
 runuser -u notebook -- psql -Xqd notebook -c "INSERT INTO note (body) SELECT md5(i::text) FROM generate_series(1, 2026) i"
 mkdir -p /var/lib/notebook/scans /mnt/backup /media/stick/backup
 head -c 300000 /dev/urandom >/var/lib/notebook/scans/1
