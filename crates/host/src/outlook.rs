@@ -15,8 +15,10 @@ use crate::drill::command;
 const LOOKS: u32 = 3;
 const LIMIT: Duration = Duration::from_secs(10);
 /// What is asked of each unit, systemctl(1).
-const ASKED: &str = "--property=Id,ActiveState,SubState,Result,ExecMainCode,ExecMainStatus,\
-                     InvocationID";
+const ASKED: [&str; 2] = [
+    "--timestamp=unix",
+    "--property=Id,ActiveState,SubState,Result,ExecMainCode,ExecMainStatus,InactiveExitTimestamp",
+];
 /// `CLD_EXITED` of `waitid(2)`; all above ended by a signal.
 const EXITED: &str = "1";
 
@@ -38,7 +40,7 @@ impl<'a> Units<'a> {
             return Vec::new();
         }
         let mut ask = (self.command)("systemctl");
-        match command::run(ask.args(["show", ASKED, "--"]).args(&self.names), LIMIT) {
+        match command::run(ask.arg("show").args(ASKED).arg("--").args(&self.names), LIMIT) {
             Ok(left) if left.well() => units(&left.stdout),
             _ => Vec::new(),
         }
@@ -57,11 +59,15 @@ impl<'a> Units<'a> {
         .collect()
     }
 
-    /// The last line that a unit's own programs wrote before it ended.
+    /// The last line that a unit's own programs wrote since it was started. Not by its invocation,
+    /// which the journal does not know of a program that was gone when its words were read.
     fn last_words(&self, unit: &Unit) -> Option<String> {
         let mut ask = (self.command)("journalctl");
         ask.args(["--no-pager", "-q", "-o", "cat", "-n", "1"]);
-        ask.arg(format!("_SYSTEMD_INVOCATION_ID={}", unit.invocation));
+        if unit.started.starts_with('@') {
+            ask.arg(format!("--since={}", unit.started));
+        }
+        ask.arg(format!("_SYSTEMD_UNIT={}", unit.name));
         let left = command::run(&mut ask, LIMIT).ok().filter(command::Left::well)?;
         left.stdout.lines().last().map(|line| printable(line, 300))
     }
@@ -74,7 +80,8 @@ pub(crate) struct Unit {
     active: String,
     sub: String,
     ending: Ending,
-    invocation: String,
+    /// `@` and seconds since 1970, or nothing.
+    started: String,
 }
 
 impl Unit {
@@ -139,7 +146,7 @@ fn units(text: &str) -> Vec<Unit> {
                     signalled: ran && code != EXITED,
                     since: None,
                 },
-                invocation: value("InvocationID"),
+                started: value("InactiveExitTimestamp"),
             }
         })
         .collect()
@@ -152,9 +159,9 @@ mod tests {
     use super::*;
 
     const FAILED: &str = "Id=chat.service\nActiveState=failed\nSubState=failed\nResult=exit-code\n\
-                          ExecMainCode=1\nExecMainStatus=1\nInvocationID=0123abcd\n";
+                          ExecMainCode=1\nExecMainStatus=1\nInactiveExitTimestamp=@1764461849\n";
     const RUNS: &str = "Id=worker.service\nActiveState=active\nSubState=running\nResult=success\n\
-                        ExecMainCode=0\nExecMainStatus=0\nInvocationID=89ef\n";
+                        ExecMainCode=0\nExecMainStatus=0\nInactiveExitTimestamp=@1764461850\n";
 
     fn unit(active: &str, sub: &str, result: &str) -> Unit {
         let ending = Ending { result: result.to_owned(), ..Ending::default() };
@@ -175,7 +182,7 @@ mod tests {
             (&*failed.name, failed.ending.words()),
             ("chat.service", "exit-code, status 1".to_owned())
         );
-        assert!(failed.is_down() && failed.invocation == "0123abcd");
+        assert!(failed.is_down() && failed.started == "@1764461849");
         assert!(!runs.is_down() && !runs.is_still());
         let killed = FAILED.replace("exit-code", "signal").replace("Code=1", "Code=2");
         assert_eq!(units(&killed)[0].ending.words(), "signal, signal 1");
