@@ -10,7 +10,8 @@ pub trait Progress: Sync {
     /// So many bytes of the step's work are done; `total` is unknown for some.
     fn bytes(&self, _done: u64, _total: Option<u64>) {}
 
-    /// Why what was done so far must not count. Asked last, before a snapshot is written.
+    /// Why what was done so far must not count. Asked once all is saved, before a snapshot is
+    /// written; the answer may take its time.
     fn void(&self) -> Option<String> {
         None
     }

@@ -68,11 +68,11 @@ pub fn save(opened: &Opened, take: &Take<'_>, progress: &dyn Progress) -> Result
     if !lacking.is_empty() {
         snapshot.tags.add(INCOMPLETE.to_owned());
     }
-    // Whoever removes what nothing needs must not have come in between.
-    lease.hold()?;
     if let Some(reason) = progress.void() {
         return Err(Error::Void { place: opened.store.place(), reason });
     }
+    // Whoever removes what nothing needs must not have come in between, nor while that was asked.
+    lease.hold()?;
     let summary = snapshot.summary.clone().unwrap_or_default();
     let id = write(opened, snapshot)?;
     let saved = report(id, &summary, notes, opened.gate.sent() - sent, begun);
